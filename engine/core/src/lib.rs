@@ -1,0 +1,11 @@
+//! The Triage rules language: text -> [`Program`](program::Program) -> outputs.
+//!
+//! Everything that decides is here, and nothing that can fail for reasons of the world: no I/O, no async, no clock, no
+//! threads. The same text, readings and state give the same bytes out.
+
+pub mod compile;
+pub mod diagnostic;
+pub mod program;
+pub mod reading;
+pub mod source;
+pub mod syntax;

@@ -1,0 +1,3 @@
+//! Text to syntax tree and back. Knows nothing of what names mean.
+
+pub mod ast;

@@ -1,0 +1,3 @@
+//! triage
+#![allow(missing_docs)]
+fn main() {}
