@@ -2,3 +2,9 @@
 //! binary's tests can run an engine in process; nothing here is promised to others.
 
 pub mod cli;
+pub mod config;
+mod kafka;
+mod logging;
+pub mod metrics;
+pub mod rules;
+mod shutdown;
