@@ -7,4 +7,6 @@ mod kafka;
 mod logging;
 pub mod metrics;
 pub mod rules;
+mod shared;
 mod shutdown;
+mod worker;

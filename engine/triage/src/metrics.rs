@@ -8,6 +8,9 @@ use prometheus::{
 };
 use triage_core::program::{Counts, Program, Reason};
 
+use crate::kafka::topics::{DEAD_LETTERS, alerts_of};
+use crate::worker::SentCounts;
+
 /// Beyond this many rules they are counted by topic.
 const RULES_COUNTED_ALONE: usize = 1_000;
 
@@ -47,18 +50,15 @@ pub struct Metrics {
 }
 
 /// What one committed transaction did beyond [`Counts`].
-#[derive(Debug, Default)]
-pub(crate) struct Committed {
-    /// Outputs by Kafka topic.
-    pub(crate) outputs: std::collections::BTreeMap<String, u64>,
-    /// Dead letters, by position in [`Reason::ALL`].
-    pub(crate) dead_letters: [u64; Reason::ALL.len()],
-    /// From the first record to the commit.
+pub(crate) struct Committed<'a> {
+    /// Outputs by topic, dead letters by reason.
+    pub(crate) sent: &'a SentCounts,
+    /// From the first record judged to the commit.
     pub(crate) batch_seconds: f64,
-    /// Waiting for acknowledgements and commit.
+    /// From the last record sent to the commit.
     pub(crate) commit_seconds: f64,
     /// From each record's Kafka time to the commit.
-    pub(crate) latencies: Vec<f64>,
+    pub(crate) latencies: &'a mut dyn Iterator<Item = f64>,
 }
 
 impl Metrics {
@@ -139,7 +139,7 @@ impl Metrics {
     }
 
     /// A transaction committed.
-    pub(crate) fn committed(&self, program: &Program, counts: &Counts, committed: &Committed) {
+    pub(crate) fn committed(&self, program: &Program, counts: &Counts, committed: Committed<'_>) {
         self.readings.inc_by(counts.readings);
         self.undeclared.inc_by(counts.undeclared);
         self.reserved.inc_by(counts.reserved);
@@ -151,15 +151,25 @@ impl Metrics {
                 self.field_problems.with_label_values(&[field, kind]).inc_by(*count);
             }
         }
-        for (topic, count) in &committed.outputs {
-            self.outputs.with_label_values(&[topic.as_str()]).inc_by(*count);
+        for (topic, (derived, alerts)) in
+            program.topics().iter().zip(committed.sent.derived.iter().zip(&committed.sent.alerts))
+        {
+            self.sent(&topic.name, *derived);
+            self.sent(&alerts_of(&topic.name), *alerts);
         }
-        for (reason, count) in Reason::ALL.iter().zip(committed.dead_letters).filter(|(_, count)| *count > 0) {
+        for (reason, count) in Reason::ALL.iter().zip(committed.sent.dead_letters).filter(|(_, count)| *count > 0) {
             self.dead_letters.with_label_values(&[reason.as_str()]).inc_by(count);
         }
+        self.sent(DEAD_LETTERS, committed.sent.dead_letters.iter().sum());
         self.batch_seconds.observe(committed.batch_seconds);
         self.commit_seconds.observe(committed.commit_seconds);
-        committed.latencies.iter().for_each(|seconds| self.latency_seconds.observe(*seconds));
+        committed.latencies.for_each(|seconds| self.latency_seconds.observe(seconds));
+    }
+
+    fn sent(&self, topic: &str, count: u64) {
+        if count > 0 {
+            self.outputs.with_label_values(&[topic]).inc_by(count);
+        }
     }
 
     /// A transaction was aborted.

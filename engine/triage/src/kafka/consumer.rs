@@ -22,6 +22,8 @@ pub(crate) enum Event {
     Revoked(Vec<i32>),
     /// The stable end of each partition: one past the last record that a reader may see.
     Ends(Vec<(i32, i64)>),
+    /// Whether some broker is connected.
+    Connected(bool),
 }
 
 /// Keeps the events until the worker takes them.
@@ -60,6 +62,7 @@ impl ClientContext for Events {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.push(Event::Connected(statistics.brokers.values().any(|broker| broker.state == "UP")));
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         let known = topic.partitions.values().filter(|partition| partition.partition >= 0 && partition.ls_offset >= 0);
         let ends: Vec<(i32, i64)> = known.map(|partition| (partition.partition, partition.ls_offset)).collect();
