@@ -3,10 +3,13 @@
 
 pub mod cli;
 pub mod config;
+pub mod engine;
+pub mod http;
 mod kafka;
 mod logging;
 pub mod metrics;
+pub mod reload;
 pub mod rules;
 mod shared;
-mod shutdown;
+pub mod shutdown;
 mod worker;

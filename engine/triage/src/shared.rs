@@ -68,6 +68,7 @@ pub(crate) struct Board {
     workers: Mutex<BTreeMap<usize, WorkerState>>,
     changed: Condvar,
     positions: DashMap<i32, Position>,
+    trouble: Mutex<Option<String>>,
 }
 
 impl Board {
@@ -89,6 +90,15 @@ impl Board {
     pub(crate) fn all_ready(&self) -> bool {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         workers.values().all(WorkerState::is_ready)
+    }
+
+    /// What keeps the workers from starting, if anything does.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Waits until no worker judges by an older generation; the numbers of those that still do when `patience` is over.
