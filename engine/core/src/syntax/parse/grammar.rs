@@ -14,7 +14,8 @@ pub(super) fn words(rule: Rule) -> Option<&'static str> {
 
 fn declaration_words(rule: Rule) -> Option<&'static str> {
     Some(match rule {
-        Rule::declaration | Rule::EOI => "a declaration",
+        Rule::declaration => "a declaration",
+        Rule::EOI => "the next declaration",
         Rule::stream => "a stream",
         Rule::topic => "a topic",
         Rule::score => "a score",
@@ -23,7 +24,7 @@ fn declaration_words(rule: Rule) -> Option<&'static str> {
         Rule::decision => "a rule",
         Rule::field => "a field",
         Rule::topic_clause => "`fields`, `store`, `notify`, `covers`",
-        Rule::clause => "`alert` or another clause",
+        Rule::clause => "a clause such as `alert`",
         Rule::step => "`given`, `at`",
         Rule::expectation => "a rule, a topic, `no`, `alert`",
         Rule::value => "a field and its value",
@@ -42,7 +43,7 @@ fn value_words(rule: Rule) -> Option<&'static str> {
         Rule::unit => "a unit such as `'mm[Hg]'`",
         Rule::text => "a text in double quotes",
         Rule::boolean => "`true`, `false`",
-        Rule::kind | Rule::simple_kind => "a type (`int`, `float`, `bool`, `text`, `time` or `enum`)",
+        Rule::kind | Rule::simple_kind => "`int`, `float`, `bool`, `text`, `time`, `enum`",
         Rule::role => "`key`, `event`",
         Rule::range => "a range such as `30..300`",
         Rule::code => "a code",
@@ -51,7 +52,7 @@ fn value_words(rule: Rule) -> Option<&'static str> {
         Rule::prefix | Rule::arguments => return None,
         Rule::comparison => "a comparison",
         Rule::sum_op | Rule::product_op => "arithmetic",
-        Rule::element => "a label, a number or a text",
+        Rule::element => "a label, a number, a text",
         Rule::set => "`(`",
         Rule::status => "`missing`, `invalid`, `known`",
         Rule::alert_state => "`raised`, `repeated`, `escalated`, `acknowledged`, `resolved`",

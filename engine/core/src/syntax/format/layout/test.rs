@@ -17,7 +17,7 @@ pub(super) fn test(test: &Test, written: Option<&Written<'_>>) -> Vec<Line> {
 fn step(lines: &mut Vec<Line>, step: &Step, written: Option<&Written<'_>>) {
     let clauses = clauses(&step.expectations, written);
     let (head, timed) = event(&step.event);
-    let end = clauses.first().and_then(|(_, first)| written?.end_before_expect(first.span));
+    let end = step.expectations.first().and_then(|first| written?.end_before_expect(first.span));
     let end = end.unwrap_or(step.span.end as usize);
     let commented = written.is_some_and(|written| written.has_comment(end, step.span.end as usize));
     if let [(clause, _)] = clauses.as_slice() {
