@@ -1,0 +1,10 @@
+//! The compiled program does what the language page says: it sends the same bytes in the same order as a plain
+//! interpreter of the page, for random rule sets and records, and for scenarios written by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod generate;
+mod oracle;
+mod random;
+mod robust;
+mod run;
+mod scenarios;
