@@ -12,7 +12,7 @@ use crate::generate::{Arrived, RuleSet, Tape, record, rule_set};
 use crate::run::{Ran, oracle, program, run_oracle, run_program};
 
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
@@ -21,7 +21,7 @@ proptest! {
     #[test]
     fn program_equals_interpreter(
         choices in vec(any::<u16>(), 0..400),
-        seeds in vec(any::<u64>(), 1..250),
+        seeds in vec(any::<u64>(), 1..160),
         sizes in vec(1..=300usize, 1..4),
         value_bytes in prop_oneof![9 => Just(1_000_000usize), 1 => Just(200usize)],
     ) {

@@ -31,17 +31,13 @@ pub(crate) const TEXTS: [(&str, &str); 6] = [
 impl Scope {
     /// A condition: `or` of `and`s of `not`s, without parentheses where none are needed.
     pub(crate) fn condition(&mut self, tape: &mut Tape, depth: usize) -> String {
-        let alternatives = 1 + self.extra(tape, depth);
+        let alternatives = 1 + extra(tape, depth);
         let parts: Vec<String> = (0..alternatives).map(|_| self.conjunction(tape, depth)).collect();
         parts.join(" or ")
     }
 
-    fn extra(&self, tape: &mut Tape, depth: usize) -> usize {
-        if depth > 0 && tape.chance(35) { 1 + tape.pick(2) } else { 0 }
-    }
-
     fn conjunction(&mut self, tape: &mut Tape, depth: usize) -> String {
-        let count = 1 + self.extra(tape, depth);
+        let count = 1 + extra(tape, depth);
         let parts: Vec<String> = (0..count).map(|_| self.negation(tape, depth)).collect();
         parts.join(" and ")
     }
@@ -180,6 +176,11 @@ impl Scope {
     pub(crate) fn plain_fields(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| field.role == Role::Plain)
     }
+}
+
+/// How many more parts an `or` or an `and` has.
+fn extra(tape: &mut Tape, depth: usize) -> usize {
+    if depth > 0 && tape.chance(35) { 1 + tape.pick(2) } else { 0 }
 }
 
 fn boolean(tape: &mut Tape, name: &str) -> String {

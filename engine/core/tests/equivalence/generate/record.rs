@@ -43,7 +43,7 @@ const NOW: i64 = 1_700_000_000_000;
 pub(crate) fn record(tape: &mut Tape, fields: &[Field], offset: i64) -> Arrived {
     let value = match tape.pick(60) {
         59 => None,
-        50..=58 => {
+        54..=58 => {
             let members = members(tape, fields);
             Some(broken(tape, &object(members)))
         }
@@ -59,7 +59,7 @@ pub(crate) fn record(tape: &mut Tape, fields: &[Field], offset: i64) -> Arrived 
         3 => Some("clé \"k\"".as_bytes().to_vec()),
         _ => Some(format!("p{}", tape.pick(4)).into_bytes()),
     };
-    let timestamp = match tape.pick(20) {
+    let timestamp = match tape.pick(40) {
         0 => None,
         1 => Some(-1),
         2 => Some(NOW - 300_000),

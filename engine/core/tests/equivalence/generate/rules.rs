@@ -23,7 +23,7 @@ pub(crate) fn rule_set(tape: &mut Tape) -> RuleSet {
     let stream = stream(tape, &scope);
     let mut lets = lets(tape, &mut scope);
     tape.shuffle(&mut lets);
-    let mut names: Vec<&str> = DECLARED[..1 + tape.pick(DECLARED.len())].to_vec();
+    let mut names: Vec<&str> = DECLARED[..=tape.pick(DECLARED.len())].to_vec();
     let topics: Vec<String> = names.iter().map(|name| topic(tape, &scope, name)).collect();
     names.extend(&UNDECLARED[..tape.pick(UNDECLARED.len() + 1)]);
     let rules: Vec<String> = (0..=tape.pick(9)).map(|at| rule(tape, &mut scope, &names, at)).collect();

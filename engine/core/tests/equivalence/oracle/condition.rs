@@ -60,7 +60,7 @@ impl<'a> Judge<'a> {
     }
 
     fn compare(&self, left: &'a Expr, comparison: Comparison, right: &'a Expr) -> Option<bool> {
-        let order = self.order(&self.operand(left, right)?, &self.operand(right, left)?);
+        let order = order(&self.operand(left, right)?, &self.operand(right, left)?);
         Some(match comparison {
             Comparison::Equal => order.is_eq(),
             Comparison::NotEqual => order.is_ne(),
@@ -69,21 +69,6 @@ impl<'a> Judge<'a> {
             Comparison::Greater => order.is_gt(),
             Comparison::GreaterOrEqual => order.is_ge(),
         })
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as part of the judge")]
-    fn order(&self, left: &Scalar, right: &Scalar) -> std::cmp::Ordering {
-        let bit = |truth: bool| if truth { 1.0 } else { 0.0 };
-        let order = match (left, right) {
-            (Scalar::Number(left), Scalar::Number(right)) => left.partial_cmp(right),
-            (Scalar::Bool(left), Scalar::Number(right)) => bit(*left).partial_cmp(right),
-            (Scalar::Number(left), Scalar::Bool(right)) => left.partial_cmp(&bit(*right)),
-            (Scalar::Bool(left), Scalar::Bool(right)) => Some(left.cmp(right)),
-            (Scalar::Text(left), Scalar::Text(right)) => Some(left.cmp(right)),
-            (Scalar::Time(left), Scalar::Time(right)) => Some(left.cmp(right)),
-            (left, right) => panic!("{left:?} is not comparable with {right:?}"),
-        };
-        order.expect("numbers are finite")
     }
 
     fn in_set(&self, value: &'a Expr, members: &'a [Expr]) -> Option<bool> {
@@ -297,4 +282,18 @@ fn bare(expr: &Expr) -> &ExprKind {
 
 fn finite(number: f64) -> Option<f64> {
     number.is_finite().then_some(number)
+}
+
+fn order(left: &Scalar, right: &Scalar) -> std::cmp::Ordering {
+    let bit = |truth: bool| if truth { 1.0 } else { 0.0 };
+    let order = match (left, right) {
+        (Scalar::Number(left), Scalar::Number(right)) => left.partial_cmp(right),
+        (Scalar::Bool(left), Scalar::Number(right)) => bit(*left).partial_cmp(right),
+        (Scalar::Number(left), Scalar::Bool(right)) => left.partial_cmp(&bit(*right)),
+        (Scalar::Bool(left), Scalar::Bool(right)) => Some(left.cmp(right)),
+        (Scalar::Text(left), Scalar::Text(right)) => Some(left.cmp(right)),
+        (Scalar::Time(left), Scalar::Time(right)) => Some(left.cmp(right)),
+        (left, right) => panic!("{left:?} is not comparable with {right:?}"),
+    };
+    order.expect("numbers are finite")
 }

@@ -37,20 +37,20 @@ fn place(inside: &str, judge: &Judge<'_>) -> String {
 
 fn said(name: &str, decimals: Option<usize>, judge: &Judge<'_>) -> Option<String> {
     if find(judge.fields, name).is_some() {
-        return spoken(judge.state(name).known()?, decimals);
+        return Some(spoken(judge.state(name).known()?, decimals));
     }
     let named = judge.lets.get(name).expect("a field or a `let`");
     match judge.meaning(named) {
-        ExprKind::Name(field) => spoken(judge.state(field).known()?, decimals),
+        ExprKind::Name(field) => Some(spoken(judge.state(field).known()?, decimals)),
         kind if is_condition(kind) => Some(judge.truth(named)?.to_string()),
         _ => Some(number(judge.number(named)?, decimals)),
     }
 }
 
-fn spoken(value: &Value, decimals: Option<usize>) -> Option<String> {
+fn spoken(value: &Value, decimals: Option<usize>) -> String {
     match (value, decimals) {
-        (Value::Number(exact, _), Some(_)) => Some(number(*exact, decimals)),
-        _ => Some(value.spoken()),
+        (Value::Number(exact, _), Some(_)) => number(*exact, decimals),
+        _ => value.spoken(),
     }
 }
 
