@@ -1,7 +1,5 @@
 //! Random rule sets over random records.
 
-use std::fmt::Write as _;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use triage_core::program::{Limits, Workspace};
@@ -9,7 +7,7 @@ use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
 use crate::generate::{Arrived, RuleSet, Tape, record, rule_set};
-use crate::run::{Ran, oracle, program, run_oracle, run_program};
+use crate::run::{first_difference, oracle, program, run_oracle, run_program};
 
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
@@ -65,22 +63,7 @@ fn difference(rules: &RuleSet, seeds: &[u64], limits: &Limits, sizes: &[usize]) 
             return Some(format!("{}\nstored by interpreter {expected:#?}\nby program {got:#?}", arrived.show()));
         }
     }
-    describe(&arrived, &got, &expected)
-}
-
-fn describe(arrived: &[Arrived], got: &Ran, expected: &Ran) -> Option<String> {
-    if got == expected {
-        return None;
-    }
-    let mut text = String::new();
-    let differs = (0..got.sent.len().max(expected.sent.len())).find(|at| got.sent.get(*at) != expected.sent.get(*at));
-    if let Some(at) = differs {
-        let (got, expected) = (got.sent.get(at), expected.sent.get(at));
-        let row = [got, expected].into_iter().flatten().map(|sent| sent.row).min().unwrap_or_default();
-        let _ = writeln!(text, "{}\nby interpreter {expected:#?}\nby program {got:#?}", arrived[row].show());
-    }
-    let _ = write!(text, "counted by interpreter {:#?}\nby program {:#?}", expected.counts, got.counts);
-    Some(text)
+    first_difference(&got, &expected, |row| arrived[row].show())
 }
 
 fn text(files: &[SourceFile]) -> String {

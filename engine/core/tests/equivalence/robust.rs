@@ -8,7 +8,7 @@ use triage_core::source::SourceFile;
 
 use crate::generate::{Tape, record};
 use crate::oracle::Destination;
-use crate::run::{oracle, program, run_oracle, run_program};
+use crate::run::{first_difference, oracle, program, run_oracle, run_program};
 
 const RULES: &str = r#"
 stream research {
@@ -41,8 +41,9 @@ fn check(program: &Program, values: &[Vec<u8>]) {
     let got = run_program(program, &records, &limits, &[64]);
     let expected =
         run_oracle(&mut oracle(&rules(), program.version()), &records, &limits, program.field_names().count());
-    let shown: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(&value[..value.len().min(500)])).collect();
-    assert_eq!(got, expected, "{shown:#?}");
+    let show = |row: usize| String::from_utf8_lossy(&values[row][..values[row].len().min(500)]).into_owned();
+    let difference = first_difference(&got, &expected, show);
+    assert!(difference.is_none(), "{}", difference.unwrap_or_default());
 }
 
 fn config() -> ProptestConfig {

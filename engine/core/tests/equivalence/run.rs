@@ -1,5 +1,7 @@
 //! Both sides over the same records, in one form.
 
+use std::fmt::Write as _;
+
 use triage_core::compile::compile;
 use triage_core::diagnostic::{Diagnostic, Style, render};
 use triage_core::program::{Counts, Limits, OutputKind, Outputs, Program, Workspace};
@@ -74,6 +76,22 @@ pub(crate) fn run_oracle(oracle: &mut Oracle, records: &[Record<'_>], limits: &L
     let mut counts = std::mem::take(&mut oracle.counts);
     fill_up(&mut counts, oracle.rule_names().len(), fields);
     Ran { sent, counts }
+}
+
+/// The first thing in which two runs differ; `show` shows a record.
+pub(crate) fn first_difference(got: &Ran, expected: &Ran, show: impl Fn(usize) -> String) -> Option<String> {
+    if got == expected {
+        return None;
+    }
+    let mut text = String::new();
+    let differs = (0..got.sent.len().max(expected.sent.len())).find(|at| got.sent.get(*at) != expected.sent.get(*at));
+    if let Some(at) = differs {
+        let (got, expected) = (got.sent.get(at), expected.sent.get(at));
+        let row = [got, expected].into_iter().flatten().map(|sent| sent.row).min().unwrap_or_default();
+        let _ = writeln!(text, "{}\nby interpreter {expected:#?}\nby program {got:#?}", show(row));
+    }
+    let _ = write!(text, "counted by interpreter {:#?}\nby program {:#?}", expected.counts, got.counts);
+    Some(text)
 }
 
 /// Counts of nothing are zeros, however long their list.

@@ -160,6 +160,7 @@ fn plain(tape: &mut Tape, name: &'static str, kind: usize) -> Field {
         _ => {
             let mut labels = LABELS;
             tape.shuffle(&mut labels);
+            let labels: Vec<&'static str> = labels.into_iter().filter(|label| *label != name).collect();
             let step = tape.between(1, 3);
             let first = tape.between(-1, 2);
             let count = 2 + tape.pick(3);

@@ -74,7 +74,7 @@ impl<'a> Judge<'a> {
     fn in_set(&self, value: &'a Expr, members: &'a [Expr]) -> Option<bool> {
         let mut found = false;
         for member in members {
-            found |= self.compare(value, Comparison::Equal, member)?;
+            found |= order(&self.scalar(value)?, &self.operand(member, value)?).is_eq();
         }
         Some(found)
     }

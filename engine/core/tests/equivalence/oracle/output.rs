@@ -34,7 +34,7 @@ pub(crate) fn derived(stream: &Stream, reading: &Reading, fields: &Fields, rules
             }
         }
         Fields::All => {
-            let plain = stream.fields.iter().zip(&reading.states).filter(|(field, _)| field.role.is_none());
+            let plain = stream.fields.iter().zip(&reading.states).filter(|(field, _)| !stands_in_heading(field));
             members.extend(plain.filter_map(|(field, state)| known(&field.name.node, state)));
             let undeclared = reading.members.iter().filter(|member| find(&stream.fields, &member.name).is_none());
             members.extend(undeclared.map(|member| format!("{}:{}", member.raw_name, member.raw)));
@@ -71,13 +71,19 @@ pub(crate) fn stored(stream: &Stream, reading: &Reading) -> (String, String) {
     let id = reading.place(stream);
     let mut members = vec![format!("\"_id\":{}", quote(&id))];
     members.extend(heading(reading));
-    let has_role = |field: &Field| field.role.is_some();
     for member in &reading.members {
-        if !find(&stream.fields, &member.name).is_some_and(|(_, field)| has_role(field)) {
-            members.push(format!("{}:{}", member.raw_name, member.raw));
+        match find(&stream.fields, &member.name) {
+            Some((_, field)) if stands_in_heading(field) => {}
+            Some(_) => members.push(format!("{}:{}", quote(&member.name), member.raw)),
+            None => members.push(format!("{}:{}", member.raw_name, member.raw)),
         }
     }
     (id, object(&members))
+}
+
+/// Whether every record has the field already, before all others.
+fn stands_in_heading(field: &Field) -> bool {
+    ["patient", "ts"].contains(&field.name.node.as_str())
 }
 
 fn heading(reading: &Reading) -> Vec<String> {

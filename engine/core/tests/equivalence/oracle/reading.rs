@@ -23,9 +23,9 @@ pub(crate) struct Reading {
     pub(crate) states: Vec<State>,
     /// What arrived and goes on as it came: without undeclared names that come again, and without reserved names.
     pub(crate) members: Vec<Member>,
-    /// How many undeclared fields arrived.
+    /// How many undeclared fields arrived that bear no name of ours.
     pub(crate) undeclared: u64,
-    /// How many of them bear a name of ours.
+    /// How many undeclared fields arrived that do.
     pub(crate) reserved: u64,
     /// Whether its Kafka key is another than its patient.
     pub(crate) misplaced: bool,
@@ -58,7 +58,7 @@ impl Reading {
         Ok(Self {
             misplaced: matches!((&patient, record.key), (Some(patient), Some(key)) if patient.as_bytes() != key),
             states: states(stream, &members, patient.as_deref(), ts),
-            undeclared: members.iter().filter(|member| !declared(&member.name)).count() as u64,
+            undeclared: members.iter().filter(|member| !declared(&member.name) && !reserved(member)).count() as u64,
             reserved: members.iter().filter(reserved).count() as u64,
             members: (0..members.len())
                 .filter(|at| !comes_later(*at))
