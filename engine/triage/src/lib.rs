@@ -1,0 +1,15 @@
+//! Triage's world: Kafka, files, HTTP, signals and the command line around [`triage_core`]. A library only so that the
+//! binary's tests can run an engine in process; nothing here is promised to others.
+
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod http;
+mod kafka;
+mod logging;
+pub mod metrics;
+pub mod reload;
+pub mod rules;
+mod shared;
+pub mod shutdown;
+mod worker;
