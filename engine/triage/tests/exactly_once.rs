@@ -25,7 +25,10 @@ fn a_reading_becomes_a_record_and_an_alert_and_a_broken_one_a_dead_letter() {
     assert_eq!(high.len(), 1);
     assert_eq!((high[0].partition, high[0].key.as_deref()), (1, Some(b"p1".as_slice())));
     let record = high[0].json();
-    assert_eq!((&record["patient"], &record["v"], &record["rules"]), (&"p1".into(), &150.into(), &vec!["high.big"].into()));
+    assert_eq!(
+        (&record["patient"], &record["v"], &record["rules"]),
+        (&"p1".into(), &150.into(), &vec!["high.big"].into())
+    );
     assert_eq!(record["origin"]["ruleset"], engine.version());
     assert_eq!(high[0].timestamp, record["ts"].as_i64());
 
@@ -38,7 +41,10 @@ fn a_reading_becomes_a_record_and_an_alert_and_a_broken_one_a_dead_letter() {
     assert_eq!(letters.len(), 2);
     assert_eq!((letters[0].value.as_deref(), letters[0].headers["reason"].as_str()), (None, "tombstone"));
     let broken = &letters[1];
-    assert_eq!((broken.value.as_deref(), broken.key.as_deref()), (Some(b"not json".as_slice()), Some(b"p1".as_slice())));
+    assert_eq!(
+        (broken.value.as_deref(), broken.key.as_deref()),
+        (Some(b"not json".as_slice()), Some(b"p1".as_slice()))
+    );
     let header = |name: &str| broken.headers[name].as_str();
     assert_eq!((header("stage"), header("reason"), header("topic")), ("reading", "not-json", "research"));
     assert_eq!((header("partition"), header("offset")), ("1", "1"));

@@ -170,9 +170,9 @@ impl Readings {
 
 fn copy(message: &rdkafka::message::BorrowedMessage<'_>) -> Seen {
     let headers = message.headers().map(|headers| headers.iter().collect::<Vec<_>>()).unwrap_or_default();
-    let headers = headers.into_iter().map(|header| {
-        (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap_or_default()).into_owned())
-    });
+    let headers = headers
+        .into_iter()
+        .map(|header| (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap_or_default()).into_owned()));
     Seen {
         partition: message.partition(),
         key: message.key().map(<[u8]>::to_vec),
