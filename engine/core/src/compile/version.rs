@@ -1,0 +1,80 @@
+//! What makes two rule sets, or two rules, the same: canonical texts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::check::CheckedRules;
+use crate::syntax::ast::{File, Item};
+use crate::syntax::format;
+
+/// Hex digits of a version.
+const DIGITS: usize = 12;
+
+/// The rule-set version: the first 12 hex digits of the SHA-256 of the files' canonical texts, without comments and
+/// tests, joined in path order.
+pub(super) fn of(trees: &[File]) -> String {
+    let mut hash = Sha256::new();
+    for tree in trees {
+        hash.update(format::canonical(tree).as_bytes());
+    }
+    let mut digits = String::new();
+    for byte in hash.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits.truncate(DIGITS);
+    digits
+}
+
+/// Per rule its canonical text with those of everything it depends on: the topic, the stream, `let`s.
+pub(super) fn rule_texts(trees: &[File], checked: &CheckedRules) -> Vec<String> {
+    let items = || trees.iter().flat_map(|tree| &tree.items);
+    let mut stream = String::new();
+    let mut topics = BTreeMap::new();
+    let mut lets = BTreeMap::new();
+    for item in items() {
+        match item {
+            Item::Stream(_) => stream = print(item),
+            Item::Topic(topic) => {
+                topics.insert(topic.name.node.as_str(), print(item));
+            }
+            Item::Let(declared) => {
+                lets.insert(declared.name.node.as_str(), print(item));
+            }
+            _ => {}
+        }
+    }
+    let is_rule = |item: &&Item| matches!(item, Item::Rule(_));
+    let mut texts = Vec::new();
+    for (item, rule) in items().filter(is_rule).zip(&checked.rules) {
+        let own = print(item);
+        let mut text = format!("{own}{stream}{}", topics.get(rule.topic.as_str()).map_or("", String::as_str));
+        for name in used(&own, &lets) {
+            text.push_str(&lets[name]);
+        }
+        texts.push(text);
+    }
+    texts
+}
+
+fn print(item: &Item) -> String {
+    format::canonical(&File { items: vec![item.clone()] })
+}
+
+/// The `let`s whose names stand in a text, and those that stand in theirs.
+fn used<'a>(text: &str, lets: &BTreeMap<&'a str, String>) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut due = vec![text];
+    while let Some(text) = due.pop() {
+        for word in text.split(|letter: char| !letter.is_alphanumeric() && letter != '_') {
+            if let Some((name, meaning)) = lets.get_key_value(word)
+                && found.insert(*name)
+            {
+                due.push(meaning);
+            }
+        }
+    }
+    found
+}
