@@ -8,7 +8,7 @@ use crate::config::{LogConfig, LogFormat};
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-pub enum LoggingError {
+pub(crate) enum LoggingError {
     /// `log.level` is neither a level nor directives.
     #[error("`log.level`: {0}")]
     Level(#[from] tracing_subscriber::filter::ParseError),
@@ -21,7 +21,7 @@ pub enum LoggingError {
 ///
 /// # Errors
 /// The level cannot be read, or there is a log already.
-pub fn start(config: &LogConfig) -> Result<(), LoggingError> {
+pub(crate) fn start(config: &LogConfig) -> Result<(), LoggingError> {
     let filter = EnvFilter::builder().parse(&config.level)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.format {

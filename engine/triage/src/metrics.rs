@@ -3,6 +3,8 @@
 //! Counters of rules, fields and topics that a reload removed stay as they are until the process ends: a counter that
 //! vanishes looks like a reset, and what happened has happened.
 
+use std::cell::RefCell;
+
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -25,6 +27,7 @@ const LATENCIES: &[f64] =
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    names: Vec<String>,
     readings: IntCounter,
     outputs: IntCounterVec,
     matches: IntCounterVec,
@@ -68,7 +71,7 @@ impl Metrics {
     /// None while the names are right; a test holds it.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let make = Maker { registry: &registry };
+        let make = Maker { registry: &registry, names: RefCell::default() };
         Ok(Self {
             readings: make.counter("triage_readings_total", "readings judged and committed")?,
             outputs: make.counters("triage_outputs_total", "records sent, by Kafka topic", &["topic"])?,
@@ -124,8 +127,14 @@ impl Metrics {
                 "records not yet stored, by topic and partition",
                 &["topic", "partition"],
             )?,
+            names: make.names.take(),
             registry,
         })
+    }
+
+    /// The name of every metric, in the order of declaration; those with labels are not in the text before they count.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// In the text form that Prometheus reads.
@@ -239,10 +248,12 @@ fn count_rules(counters: &IntCounterVec, program: &Program, counts: &[u64]) {
 /// Makes and registers.
 struct Maker<'a> {
     registry: &'a Registry,
+    names: RefCell<Vec<String>>,
 }
 
 impl Maker<'_> {
     fn register<M: prometheus::core::Collector + Clone + 'static>(&self, metric: M) -> Result<M, prometheus::Error> {
+        self.names.borrow_mut().extend(metric.desc().iter().map(|description| description.fq_name.clone()));
         self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

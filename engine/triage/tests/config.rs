@@ -1,0 +1,146 @@
+//! Configuration: file, environment and flags in that order, unknown keys refused, and the documentation complete.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use triage::config::{Config, KEYS, Layers};
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("triage.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn refusal(text: &str) -> String {
+    let (_folder, path) = file(text);
+    let refused = Layers::new().file(&path).and_then(Layers::build).unwrap_err();
+    refused.to_string().replace(&path.display().to_string(), "triage.toml")
+}
+
+fn variables(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn the_later_layer_wins() {
+    let (_folder, path) = file("[kafka]\ngroup = 'file'\nbootstrap_servers = ['a:1', 'b:2']\n[engine]\nworkers = 3\n");
+    let environment =
+        variables(&[("TRIAGE_KAFKA_GROUP", "environment"), ("TRIAGE_ENGINE_WORKERS", "4"), ("HOME", "/")]);
+    let layers = Layers::new().file(&path).unwrap().environment(environment).unwrap().flag("engine.workers", "5");
+    let config = layers.build().unwrap();
+    assert_eq!(config.kafka.bootstrap_servers, "a:1,b:2");
+    assert_eq!(config.kafka.group, "environment");
+    assert_eq!(config.engine.workers, 5);
+    assert_eq!(config.engine.batch_age, Duration::from_millis(50));
+}
+
+#[test]
+fn unknown_keys_are_refused_with_what_was_meant() {
+    for (text, expected) in [
+        ("[kafka]\ngrup = 'x'", "triage.toml: unknown key `kafka.grup`; did you mean `kafka.group`?"),
+        ("[kafak]\ngroup = 'x'", "triage.toml: unknown key `kafak`; did you mean `kafka`?"),
+        ("[engine]\nsqlite = 'x'", "triage.toml: unknown key `engine.sqlite`; did you mean `store.sqlite`?"),
+        ("wholly = 'else'", "triage.toml: unknown key `wholly`"),
+        ("[wholly]", "triage.toml: unknown key `wholly`"),
+    ] {
+        assert_eq!(refusal(text), expected);
+    }
+    let refused = Layers::new().environment(variables(&[("TRIAGE_KAFKA_GRUOP", "x")])).unwrap_err();
+    let expected = "environment: unknown key `TRIAGE_KAFKA_GRUOP`; did you mean `TRIAGE_KAFKA_GROUP`?";
+    assert_eq!(refused.to_string(), expected);
+}
+
+#[test]
+fn wrong_values_are_refused_with_what_was_expected() {
+    for (text, expected) in [
+        ("[engine]\nworkers = -1", "triage.toml: `engine.workers` must be a whole number from 0 to 1024, not `-1`"),
+        (
+            "[engine]\nbatch_age = '1h'",
+            "triage.toml: `engine.batch_age` must be a duration from 2ms to 10s, such as `50ms`, not `1h`",
+        ),
+        ("[rules]\nwatch = 'yes'", "triage.toml: `rules.watch` must be `true` or `false`, not `yes`"),
+        (
+            "[kafka]\ngroup = 1.5",
+            "triage.toml: `kafka.group` must be a text, a number, `true`, `false` or a list of texts",
+        ),
+    ] {
+        assert_eq!(refusal(text), expected);
+    }
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let (_folder, path) = file("[http]\ntoken = 'hush'\n[kafka.properties]\n'sasl.password' = 'hush'\n");
+    let layers = Layers::new().file(&path).unwrap().environment(variables(&[("TRIAGE_HTTP_TOKEN", "hush")])).unwrap();
+    assert!(!format!("{layers:?}").contains("hush"));
+    let config = layers.build().unwrap();
+    assert_eq!(config.http.token.as_ref().unwrap().expose(), "hush");
+    assert!(!format!("{config:?}").contains("hush"));
+    assert!(!refusal("[http]\ntoken = 'hush").contains("hush"));
+}
+
+#[test]
+fn properties_pass_through_from_file_and_environment() {
+    let (_folder, path) = file("[kafka.properties]\nsecurity.protocol = 'ssl'\n'session.timeout.ms' = 9000\n");
+    let environment = variables(&[("TRIAGE_KAFKA_PROPERTIES_SASL_PASSWORD", "x")]);
+    let config = Layers::new().file(&path).unwrap().environment(environment).unwrap().build().unwrap();
+    let names: Vec<&str> = config.kafka.properties.keys().map(String::as_str).collect();
+    assert_eq!(names, ["sasl.password", "security.protocol", "session.timeout.ms"]);
+    assert_eq!(config.kafka.properties["session.timeout.ms"].expose(), "9000");
+}
+
+#[test]
+fn the_documentation_lists_every_key_with_default_and_variable() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `") && line.contains("`TRIAGE_")).collect();
+    let expected: Vec<String> = KEYS
+        .iter()
+        .map(|key| {
+            let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
+            format!("| `{}` | {default} | `{}` | {} |", key.path, key.variable(), key.meaning)
+        })
+        .collect();
+    assert_eq!(rows, expected);
+    assert!(Config::defaults().is_ok());
+}
+
+/// Exit code and standard error of `triage` with these arguments, in a folder without a configuration.
+fn triage(arguments: &[&str]) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::cargo_bin("triage").unwrap().args(arguments).current_dir(folder.path()).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn wrong_configuration_is_wrong_usage() {
+    for (arguments, expected) in [
+        (["run", "--set", "kafka.gruop=x"], "did you mean `kafka.group`?"),
+        (["run", "--listen", "0.0.0.0:9180"], "set `http.token` or `http.token_file`"),
+        (
+            ["run", "--set", "kafka.properties.isolation.level=read_uncommitted"],
+            "cannot be set: readings of an aborted",
+        ),
+        (["run", "--set", "kafka.properties.no.such.thing=1"], "`kafka.properties.no.such.thing`"),
+        (["run", "--config", "missing.toml"], "missing.toml"),
+    ] {
+        let (code, text) = triage(&arguments);
+        assert_eq!((code, text.contains(expected)), (2, true), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn wrong_rules_and_a_port_that_is_taken_have_their_own_codes() {
+    let (code, text) = triage(&["run", "--rules", "nowhere"]);
+    assert_eq!((code, text.contains("`nowhere` cannot be read")), (1, true), "{text}");
+
+    let rules = tempfile::tempdir().unwrap();
+    std::fs::write(rules.path().join("a.rules"), "stream s { v: int 0..9 }\nt when v > 3\n").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = rules.path().display().to_string();
+    let (code, text) = triage(&["run", "--rules", &folder, "--listen", &address]);
+    assert_eq!((code, text.contains("cannot be used")), (3, true), "{text}");
+}

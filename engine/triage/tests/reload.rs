@@ -1,0 +1,150 @@
+//! Reloads under load: every reading is judged once, by one rule set, and each rule set begins at one place per partition.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "support/bed.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod bed;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bed::{Bed, Seen, stop, wait_for};
+use triage::reload::{Refusal, ReloadOutcome};
+
+const RELOADS: usize = 300;
+
+/// The rules with another threshold, so that each version is another one.
+fn rules(threshold: usize) -> String {
+    format!("every.one when v is known\nhigh.big when v > {threshold} alert high \"v is {{v}}\"\n")
+}
+
+#[test]
+fn three_hundred_reloads_under_load_lose_double_and_mix_nothing() {
+    let bed = Bed::new(2);
+    let engine = bed.start_ready(2);
+    let readings = bed.producer();
+    let enough = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::clone(&enough);
+    let sending = std::thread::spawn(move || {
+        let mut sent = 0;
+        while !stopping.load(Ordering::Relaxed) {
+            readings.send(sent..sent + 20);
+            sent += 20;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        sent as usize
+    });
+    let mut versions = vec![engine.version()];
+    for reload in 0..RELOADS {
+        let broken = reload % 7 == 3;
+        bed.write("b.rules", &if broken { "high.big when nothing > 3\n".to_owned() } else { rules(200 + reload) });
+        match engine.reload("test") {
+            ReloadOutcome::Applied { before, after, changed, behind, .. } => {
+                assert!(!broken && behind.is_empty(), "reload {reload}");
+                assert_eq!(
+                    (&before, changed.as_slice()),
+                    (versions.last().unwrap(), ["high.big".to_owned()].as_slice())
+                );
+                versions.push(after);
+            }
+            ReloadOutcome::Refused { version, refusal: Refusal::Rules { findings, .. } } => {
+                assert!(broken, "reload {reload}: {findings:?}");
+                assert_eq!(Some(&version), versions.last());
+            }
+            other => panic!("reload {reload}: {other:?}"),
+        }
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    enough.store(true, Ordering::Relaxed);
+    let sent = sending.join().unwrap();
+    let seen = bed.read("every", sent);
+    assert_eq!(seen.len(), sent);
+    assert_eq!(seen.iter().map(Seen::origin).collect::<BTreeSet<_>>().len(), sent);
+    assert_each_begins_once(&seen, &versions);
+    stop(engine);
+}
+
+/// Along a partition the version only ever changes to a later one, and most versions are seen.
+fn assert_each_begins_once(seen: &[Seen], versions: &[String]) {
+    let order: BTreeMap<&str, usize> =
+        versions.iter().enumerate().map(|(at, version)| (version.as_str(), at)).collect();
+    let mut visible = BTreeSet::new();
+    for partition in 0..2 {
+        let mut last = 0;
+        let mut next_offset = 0;
+        for record in seen.iter().filter(|record| record.partition == partition) {
+            let version = record.json()["origin"]["ruleset"].as_str().unwrap().to_owned();
+            let at = order[version.as_str()];
+            assert!(at >= last, "partition {partition} went back from version {last} to {at}");
+            assert_eq!(record.origin(), (i64::from(partition), next_offset));
+            (last, next_offset) = (at, next_offset + 1);
+            visible.insert(at);
+        }
+        assert_eq!(last, versions.len() - 1, "the last version runs on partition {partition}");
+    }
+    println!("{} of {} versions judged readings", visible.len(), versions.len());
+    assert!(visible.len() * 2 > versions.len(), "{} of {} versions were seen", visible.len(), versions.len());
+}
+
+#[test]
+fn a_new_topic_is_made_before_its_rules_run_and_another_stream_is_refused() {
+    let bed = Bed::new(2);
+    let engine = bed.start_ready(1);
+    bed.write("c.rules", "low when v < 10\nlow.tiny when v < 5 alert low \"{v}\"\n");
+    match engine.reload("test") {
+        ReloadOutcome::Applied { added, changed, removed, .. } => {
+            assert_eq!((added, changed, removed), (vec!["low".to_owned(), "low.tiny".to_owned()], vec![], vec![]));
+        }
+        other => panic!("{other:?}"),
+    }
+    bed.producer().send(0..20);
+    assert_eq!(bed.read("low", 10).len(), 10);
+    assert_eq!(bed.read("alerts.low", 5).len(), 5);
+    let version = engine.version();
+    bed.write("a.rules", &bed::STREAM.replace("stream research", "stream elsewhere"));
+    let outcome = engine.reload("test");
+    assert!(matches!(outcome, ReloadOutcome::Refused { refusal: Refusal::OtherStream { .. }, .. }), "{outcome:?}");
+    assert_eq!(engine.version(), version);
+    stop(engine);
+}
+
+#[test]
+fn a_topic_that_cannot_be_made_refuses_the_reload() {
+    let bed = Bed::new(2);
+    let engine = bed.start_ready(1);
+    let narrow = bed.client().create::<rdkafka::admin::AdminClient<_>>().unwrap();
+    let topic = rdkafka::admin::NewTopic::new("narrow", 1, rdkafka::admin::TopicReplication::Fixed(1));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(narrow.create_topics([&topic], &rdkafka::admin::AdminOptions::new())).unwrap();
+    bed.write("c.rules", "narrow when v < 10\n");
+    match engine.reload("test") {
+        ReloadOutcome::Refused { refusal: Refusal::Topics { error }, .. } => {
+            assert_eq!(
+                error,
+                "topic `narrow` has 1 partitions, and the stream `research` has 2: add partitions to `narrow`"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    stop(engine);
+}
+
+#[test]
+fn a_watched_folder_is_taken_up_and_a_broken_edit_refused() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(bed.layers(1).flag("rules.watch", "true"));
+    wait_for("readiness", || engine.is_ready());
+    let first = engine.version();
+    bed.write("b.rules", "high.big when v >");
+    wait_for("the refusal", || metrics(&engine).contains("triage_reloads_total{outcome=\"refused\"}"));
+    assert_eq!(engine.version(), first);
+    bed.write("b.rules", &rules(500));
+    wait_for("the new version", || engine.version() != first);
+    stop(engine);
+}
+
+fn metrics(engine: &triage::engine::Engine) -> String {
+    String::from_utf8(engine.metrics().render().unwrap()).unwrap()
+}

@@ -1,0 +1,200 @@
+//! A test bed: the embedded broker, a rules folder, engines in this process, and a reader that sees committed records only.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tempfile::TempDir;
+use triage::config::Layers;
+use triage::engine::Engine;
+use triage::shutdown::Shutdown;
+
+pub(crate) const STREAM: &str = r#"
+stream research {
+  patient: text key
+  ts:      time event
+  v:       int 0..1000000000
+}
+topic high { fields v  notify "nurse" }
+topic every { fields all }
+"#;
+
+/// Every reading goes to `every`; those above 100 to `high`, with an alert.
+pub(crate) const RULES: &str = "every.one when v is known\nhigh.big when v > 100 alert high \"v is {v}\"\n";
+
+pub(crate) struct Bed {
+    pub(crate) broker: SocketAddr,
+    pub(crate) rules: TempDir,
+    pub(crate) partitions: i32,
+}
+
+/// A committed record.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) partition: i32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+impl Seen {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(self.value.as_deref().unwrap()).unwrap()
+    }
+
+    /// The place of the reading it comes from.
+    pub(crate) fn origin(&self) -> (i64, i64) {
+        let origin = &self.json()["origin"];
+        (origin["partition"].as_i64().unwrap(), origin["offset"].as_i64().unwrap())
+    }
+}
+
+impl Bed {
+    pub(crate) fn new(partitions: i32) -> Self {
+        if let Ok(level) = std::env::var("BED_LOG") {
+            let _ = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).try_init();
+        }
+        let broker = noida::kafka::spawn("127.0.0.1:0").unwrap();
+        Self::at(broker, partitions)
+    }
+
+    pub(crate) fn at(broker: SocketAddr, partitions: i32) -> Self {
+        let bed = Self { broker, rules: tempfile::tempdir().unwrap(), partitions };
+        bed.write("a.rules", STREAM);
+        bed.write("b.rules", RULES);
+        bed
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.rules.path().join(name), text).unwrap();
+    }
+
+    pub(crate) fn layers(&self, workers: usize) -> Layers {
+        Layers::new()
+            .flag("kafka.bootstrap_servers", self.broker.to_string())
+            .flag("kafka.partitions", self.partitions.to_string())
+            .flag("kafka.transactional_id_prefix", "bed")
+            .flag("rules.path", path(self.rules.path()))
+            .flag("engine.workers", workers.to_string())
+            .flag("http.listen", "127.0.0.1:0")
+    }
+
+    pub(crate) fn start(&self, workers: usize) -> Engine {
+        self.start_with(self.layers(workers))
+    }
+
+    pub(crate) fn start_with(&self, layers: Layers) -> Engine {
+        Engine::start(layers.build().unwrap(), Shutdown::new()).unwrap()
+    }
+
+    pub(crate) fn start_ready(&self, workers: usize) -> Engine {
+        let engine = self.start(workers);
+        wait_for("the engine to be ready", || engine.is_ready());
+        engine
+    }
+
+    pub(crate) fn producer(&self) -> Readings {
+        let producer = self.client().set("linger.ms", "0").create().unwrap();
+        Readings { producer, partitions: self.partitions }
+    }
+
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.broker.to_string());
+        client
+    }
+
+    /// Everything committed on `topic`, once there are `least` records; then a moment longer, for what must not come.
+    pub(crate) fn read(&self, topic: &str, least: usize) -> Vec<Seen> {
+        let consumer: BaseConsumer =
+            self.client().set("group.id", "reader").set("isolation.level", "read_committed").create().unwrap();
+        let mut partitions = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            partitions.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&partitions).unwrap();
+        let mut seen = Vec::new();
+        let mut until = Instant::now() + Duration::from_secs(60);
+        let mut complete = false;
+        while Instant::now() < until {
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
+                seen.push(copy(&message));
+            }
+            if seen.len() >= least && !complete {
+                complete = true;
+                until = Instant::now() + Duration::from_millis(700);
+            }
+        }
+        assert!(complete, "{topic} has {} of {least} records", seen.len());
+        seen
+    }
+}
+
+pub(crate) struct Readings {
+    producer: BaseProducer,
+    partitions: i32,
+}
+
+impl Readings {
+    /// Readings `numbers`, spread over the partitions by patient.
+    pub(crate) fn send(&self, numbers: std::ops::Range<u64>) {
+        for number in numbers {
+            let partition = (number % self.partitions as u64) as i32;
+            let key = format!("p{partition}");
+            self.raw(partition, Some(key.as_bytes()), Some(format!("{{\"v\":{number}}}").as_bytes()));
+        }
+        self.flush();
+    }
+
+    pub(crate) fn raw(&self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let mut record = BaseRecord::<[u8], [u8]>::to("research").partition(partition);
+        record.key = key;
+        record.payload = value;
+        while let Err((_, again)) = self.producer.send(record) {
+            record = again;
+            self.producer.poll(Duration::from_millis(5));
+        }
+    }
+
+    pub(crate) fn flush(&self) {
+        self.producer.flush(Duration::from_secs(20)).unwrap();
+    }
+}
+
+fn copy(message: &rdkafka::message::BorrowedMessage<'_>) -> Seen {
+    let headers = message.headers().map(|headers| headers.iter().collect::<Vec<_>>()).unwrap_or_default();
+    let headers = headers
+        .into_iter()
+        .map(|header| (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap_or_default()).into_owned()));
+    Seen {
+        partition: message.partition(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        timestamp: message.timestamp().to_millis(),
+        headers: headers.collect(),
+    }
+}
+
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < until, "waited for {what} in vain");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(crate) fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+pub(crate) fn stop(engine: Engine) {
+    engine.shutdown();
+    engine.join().unwrap();
+}
