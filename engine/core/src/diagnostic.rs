@@ -144,7 +144,14 @@ impl Diagnostic {
 
     /// A diagnostic without a place.
     pub fn global(code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity: code.severity(), message: message.into(), primary: None, secondary: Vec::new(), help: Vec::new() }
+        Self {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            primary: None,
+            secondary: Vec::new(),
+            help: Vec::new(),
+        }
     }
 
     /// Adds what to do.
@@ -224,7 +231,8 @@ fn render_one(files: &[SourceFile], diagnostic: &Diagnostic, renderer: &Renderer
     }
     for (file, labels) in snippets {
         let Some(file) = files.get(file as usize) else { continue };
-        let annotations = labels.into_iter().map(|(label, kind)| kind.span(label.span.range()).label(label.text.as_str()));
+        let annotations =
+            labels.into_iter().map(|(label, kind)| kind.span(label.span.range()).label(label.text.as_str()));
         group = group.element(Snippet::source(file.text.as_str()).path(file.path.as_str()).annotations(annotations));
     }
     for help in &diagnostic.help {

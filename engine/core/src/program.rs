@@ -115,7 +115,13 @@ impl Program {
 
     /// The stored form of a reading (the stream's `store`): its `_id` and the document, which begins with `_id`;
     /// `None` for a dead letter. `document` is cleared first.
-    pub fn store_reading(&self, record: &Record<'_>, limits: &Limits, workspace: &mut Workspace, document: &mut Vec<u8>) -> Option<String> {
+    pub fn store_reading(
+        &self,
+        record: &Record<'_>,
+        limits: &Limits,
+        workspace: &mut Workspace,
+        document: &mut Vec<u8>,
+    ) -> Option<String> {
         todo!()
     }
 }

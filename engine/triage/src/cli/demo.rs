@@ -1,0 +1,11 @@
+//! `triage demo`.
+
+use super::Failure;
+
+/// What `triage demo` is told on the command line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: Args) -> Result<(), Failure> {
+    Err(Failure::World("`demo` is not there yet".to_owned()))
+}

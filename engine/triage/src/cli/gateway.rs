@@ -1,0 +1,11 @@
+//! `triage gateway`.
+
+use super::Failure;
+
+/// What `triage gateway` is told on the command line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: Args) -> Result<(), Failure> {
+    Err(Failure::World("`gateway` is not there yet".to_owned()))
+}
