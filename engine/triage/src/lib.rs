@@ -2,3 +2,5 @@
 //! binary's tests can run an engine in process; nothing here is promised to others.
 
 pub mod cli;
+pub(crate) mod gateway;
+pub mod sink;
