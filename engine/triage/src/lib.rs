@@ -2,5 +2,17 @@
 //! binary's tests can run an engine in process; nothing here is promised to others.
 
 pub mod cli;
-pub(crate) mod gateway;
+pub mod config;
+pub mod engine;
+mod gateway;
+pub mod http;
+mod kafka;
+mod logging;
+pub mod metrics;
+pub mod reload;
+pub mod rules;
+mod shared;
+pub mod shutdown;
 pub mod sink;
+mod store;
+mod worker;

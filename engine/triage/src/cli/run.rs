@@ -1,11 +1,128 @@
-//! `triage run`.
+//! `triage run`: the engine, until a signal ends it.
+
+use std::path::PathBuf;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::Failure;
+use crate::config::{Config, ConfigError, Layers};
+use crate::engine::{Engine, Reloader, StartError};
+use crate::logging;
+use crate::shutdown::Shutdown;
 
 /// What `triage run` is told on the command line.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(flatten)]
+    settings: Settings,
+}
 
-pub(crate) fn run(_args: Args) -> Result<(), Failure> {
-    Err(Failure::World("`run` is not there yet".to_owned()))
+/// Flags that any subcommand with a configuration takes.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Settings {
+    /// The configuration file [default: triage.toml, if there is one]
+    #[arg(long, env = "TRIAGE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of rules: `rules.path`
+    #[arg(long, value_name = "FOLDER")]
+    rules: Option<String>,
+    /// Take up changed rule files without being asked: `rules.watch`
+    #[arg(long)]
+    watch: bool,
+    /// The brokers to begin with: `kafka.bootstrap_servers`
+    #[arg(long, value_name = "HOST:PORT,…")]
+    bootstrap_servers: Option<String>,
+    /// Address and port of the web side: `http.listen`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The level of the log: `log.level`
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Any key of the configuration, as often as needed
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a key, `=` and a value are needed")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+impl Settings {
+    /// File, then environment, then flags.
+    pub(crate) fn read(&self) -> Result<Config, ConfigError> {
+        let mut layers = Layers::new();
+        let default = PathBuf::from("triage.toml");
+        match &self.config {
+            Some(path) => layers = layers.file(path)?,
+            None if default.exists() => layers = layers.file(&default)?,
+            None => {}
+        }
+        layers = layers.environment(text_variables())?;
+        let flags = [
+            ("rules.path", &self.rules),
+            ("kafka.bootstrap_servers", &self.bootstrap_servers),
+            ("http.listen", &self.listen),
+            ("log.level", &self.log_level),
+        ];
+        for (key, text) in flags.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?))) {
+            layers = layers.flag(key, text);
+        }
+        if self.watch {
+            layers = layers.flag("rules.watch", "true");
+        }
+        for (key, text) in &self.set {
+            layers = layers.flag(key, text.as_str());
+        }
+        layers.build()
+    }
+}
+
+/// A variable that is not UTF-8 is not ours: none of our names or values needs it.
+fn text_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let config = args.settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
+    logging::start(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
+    let shutdown = Shutdown::new();
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Failure::World(error.to_string()))?;
+    let engine = Engine::start(config, shutdown.clone()).map_err(Failure::from)?;
+    let reloader = engine.reloader();
+    let heed = move || heed(signals, &shutdown, &reloader);
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(heed).map_err(|error| Failure::World(error.to_string()))?;
+    engine.join().map_err(|error| Failure::World(error.to_string()))
+}
+
+/// The first request to stop drains; the second ends the process as the signal does by itself.
+fn heed(mut signals: Signals, shutdown: &Shutdown, reloader: &Reloader) {
+    for signal in signals.forever() {
+        if signal == SIGHUP {
+            let reloader = reloader.clone();
+            // A thread of its own: a request to stop must not wait for a reload.
+            std::thread::spawn(move || reloader.reload("signal"));
+            continue;
+        }
+        if shutdown.is_asked() {
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+        tracing::info!(signal, "asked to stop; the batch at hand is finished first");
+        shutdown.ask();
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let text = error.to_string();
+        match error {
+            StartError::Rules(_) => Failure::Rules(text),
+            StartError::Unguarded(_) | StartError::Property(_) => Failure::Usage(text),
+            StartError::Bind(_) | StartError::Watch(_) | StartError::Metrics(_) | StartError::Thread(_) => {
+                Failure::World(text)
+            }
+        }
+    }
 }

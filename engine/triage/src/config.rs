@@ -1,0 +1,152 @@
+//! What the engine is told: `triage.toml`, then `TRIAGE_…` variables, then flags; the later wins. A key that nobody knows
+//! is refused, with the one that was probably meant. `docs/configuration.md` lists every key.
+
+mod keys;
+mod layers;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use keys::{KEYS, Key};
+pub use layers::{ConfigError, Layers};
+pub use secret::Secret;
+
+/// Everything the engine is told.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The broker, and how we appear there.
+    pub kafka: KafkaConfig,
+    /// Where the rules are.
+    pub rules: RulesConfig,
+    /// How readings are judged.
+    pub engine: EngineConfig,
+    /// The web side.
+    pub http: HttpConfig,
+    /// The document store.
+    pub store: StoreConfig,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// `[kafka]`
+#[derive(Debug, Clone, Default)]
+pub struct KafkaConfig {
+    /// Brokers to begin with, separated by commas.
+    pub bootstrap_servers: String,
+    /// The consumer group of the engine.
+    pub group: String,
+    /// Transactional ids are `<prefix>-<worker>`; empty: the group and this machine's name.
+    pub transactional_id_prefix: String,
+    /// Partitions of a stream topic that has to be made.
+    pub partitions: i32,
+    /// Replicas of topics that have to be made; 0 leaves it to the broker.
+    pub replication: i32,
+    /// Passed through to librdkafka, for consumer, producer and admin client.
+    pub properties: BTreeMap<String, Secret>,
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, Default)]
+pub struct RulesConfig {
+    /// The folder of `*.rules` files.
+    pub path: PathBuf,
+    /// Whether a changed file is taken up without being asked.
+    pub watch: bool,
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, Default)]
+pub struct EngineConfig {
+    /// Worker threads; 0 is one per core.
+    pub workers: usize,
+    /// The most records of one transaction.
+    pub batch_size: usize,
+    /// How long a transaction gathers at most, under load.
+    pub batch_age: Duration,
+    /// The largest value of a record.
+    pub max_record_bytes: usize,
+    /// How far a reading's time may be ahead of Kafka's.
+    pub max_skew: Duration,
+}
+
+/// `[http]`
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The bearer token that every endpoint except `/healthz` asks for.
+    pub token: Option<Secret>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), token: None }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Default)]
+pub struct StoreConfig {
+    /// The `SQLite` file; none: nothing is stored.
+    pub sqlite: Option<PathBuf>,
+    /// The most documents of one write.
+    pub batch_documents: usize,
+    /// How long documents gather at most before they are written.
+    pub batch_age: Duration,
+    /// The consumer group of the store.
+    pub group: String,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Default)]
+pub struct LogConfig {
+    /// A level, or directives such as `info,triage=debug`.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Every key at its default.
+    ///
+    /// # Errors
+    /// None, while the table of keys is right; a test holds it.
+    pub fn defaults() -> Result<Self, ConfigError> {
+        Layers::new().build()
+    }
+
+    /// The prefix of transactional ids: stable from one start to the next, another on each machine.
+    pub fn transactional_id(&self, worker: usize) -> String {
+        let prefix = &self.kafka.transactional_id_prefix;
+        if !prefix.is_empty() {
+            return format!("{prefix}-{worker}");
+        }
+        format!("{}-{}-{worker}", self.kafka.group, gethostname::gethostname().to_string_lossy())
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        match self.engine.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        }
+    }
+
+    /// Whether the web side is open to other machines and asks for no token.
+    pub fn is_unguarded(&self) -> bool {
+        !self.http.listen.ip().is_loopback() && self.http.token.is_none()
+    }
+}

@@ -1,0 +1,177 @@
+//! The table of keys: name, default, meaning, and how each is read. File, environment, flags and the documentation's test
+//! all go by this one table.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Config, LogFormat, Secret};
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub struct Key {
+    /// `section.name`
+    pub path: &'static str,
+    /// As it would be written; empty is none.
+    pub default: &'static str,
+    /// One sentence.
+    pub meaning: &'static str,
+    read: Read,
+}
+
+/// Puts a text into the configuration, or says what it should have been.
+type Read = fn(&mut Config, &str) -> Result<(), String>;
+
+/// Properties that are passed through; each is a key of its own below this.
+pub(super) const PROPERTIES: &str = "kafka.properties.";
+
+const fn key(path: &'static str, default: &'static str, meaning: &'static str, read: Read) -> Key {
+    Key { path, default, meaning, read }
+}
+
+/// Every key, in the order of the documentation; `kafka.properties.…` beside them.
+pub static KEYS: &[Key] = &[
+    key("kafka.bootstrap_servers", "127.0.0.1:9092", "brokers to begin with, separated by commas", |config, text| {
+        required(text).map(|text| config.kafka.bootstrap_servers = text)
+    }),
+    key("kafka.group", "triage", "the consumer group of the engine", |config, text| {
+        required(text).map(|text| config.kafka.group = text)
+    }),
+    key(
+        "kafka.transactional_id_prefix",
+        "",
+        "transactional ids are `<prefix>-<worker>`; empty: the group and the machine's name",
+        |config, text| {
+            text.clone_into(&mut config.kafka.transactional_id_prefix);
+            Ok(())
+        },
+    ),
+    key("kafka.partitions", "1", "partitions of a stream topic that has to be made", |config, text| {
+        number(text, 1..=10_000).map(|number| config.kafka.partitions = number)
+    }),
+    key(
+        "kafka.replication",
+        "0",
+        "replicas of topics that have to be made; 0 leaves it to the broker",
+        |config, text| number(text, 0..=100).map(|number| config.kafka.replication = number),
+    ),
+    key("rules.path", "rules/hospital", "the folder of `*.rules` files", |config, text| {
+        required(text).map(|text| config.rules.path = PathBuf::from(text))
+    }),
+    key("rules.watch", "false", "whether a changed rule file is taken up without being asked", |config, text| {
+        boolean(text).map(|watch| config.rules.watch = watch)
+    }),
+    key("engine.workers", "0", "worker threads; 0 is one per core", |config, text| {
+        number(text, 0..=1_024).map(|number| config.engine.workers = number)
+    }),
+    key("engine.batch_size", "10000", "the most records of one transaction", |config, text| {
+        number(text, 1..=1_000_000).map(|number| config.engine.batch_size = number)
+    }),
+    key("engine.batch_age", "50ms", "how long a transaction gathers at most, under load", |config, text| {
+        duration(text, Duration::from_millis(2)..=Duration::from_secs(10)).map(|age| config.engine.batch_age = age)
+    }),
+    key(
+        "engine.max_record_bytes",
+        "1000000",
+        "the largest value of a record; larger ones are dead letters",
+        |config, text| number(text, 1..=100_000_000).map(|number| config.engine.max_record_bytes = number),
+    ),
+    key("engine.max_skew", "5m", "how far a reading's time may be ahead of Kafka's", |config, text| {
+        duration(text, Duration::ZERO..=Duration::from_secs(366 * 86_400)).map(|skew| config.engine.max_skew = skew)
+    }),
+    key(
+        "http.listen",
+        "127.0.0.1:9180",
+        "address and port of the web side; port 0 takes a free one",
+        |config, text| {
+            parsed(text, "an address and a port such as `127.0.0.1:9180`").map(|listen| config.http.listen = listen)
+        },
+    ),
+    key("http.token", "", "the bearer token that every endpoint except `/healthz` asks for", |config, text| {
+        config.http.token = optional(text).map(Secret::new);
+        Ok(())
+    }),
+    key("http.token_file", "", "a file that holds the token", |config, text| {
+        let Some(path) = optional(text) else { return Ok(()) };
+        let token = std::fs::read_to_string(path).map_err(|error| format!("a file that can be read ({error})"))?;
+        required(token.trim()).map(|token| config.http.token = Some(Secret::new(token)))
+    }),
+    key(
+        "store.sqlite",
+        "",
+        "the SQLite file for readings, records and alerts; empty: nothing is stored",
+        |config, text| {
+            config.store.sqlite = optional(text).map(PathBuf::from);
+            Ok(())
+        },
+    ),
+    key("store.batch_documents", "1000", "the most documents of one write to the store", |config, text| {
+        number(text, 1..=1_000_000).map(|number| config.store.batch_documents = number)
+    }),
+    key("store.batch_age", "200ms", "how long documents gather at most before they are written", |config, text| {
+        duration(text, Duration::from_millis(1)..=Duration::from_secs(60)).map(|age| config.store.batch_age = age)
+    }),
+    key("store.group", "triage-store", "the consumer group of the store", |config, text| {
+        required(text).map(|text| config.store.group = text)
+    }),
+    key("log.level", "info", "a level, or directives such as `info,triage=debug`", |config, text| {
+        required(text).map(|text| config.log.level = text)
+    }),
+    key("log.format", "text", "`text` or `json`", |config, text| {
+        config.log.format = match text {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err("`text` or `json`".to_owned()),
+        };
+        Ok(())
+    }),
+];
+
+impl Key {
+    /// The variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("TRIAGE_{}", self.path.replace('.', "_").to_uppercase())
+    }
+
+    /// Whether its value must not be printed.
+    pub fn is_secret(&self) -> bool {
+        self.path == "http.token"
+    }
+
+    pub(super) fn read(&self, config: &mut Config, text: &str) -> Result<(), String> {
+        (self.read)(config, text)
+    }
+}
+
+fn required(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("a text that is not empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn optional(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn parsed<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
+    text.parse().map_err(|_| expected.to_owned())
+}
+
+fn number<T>(text: &str, range: std::ops::RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + std::fmt::Display,
+{
+    let expected = || format!("a whole number from {} to {}", range.start(), range.end());
+    let number: T = text.parse().map_err(|_| expected())?;
+    if range.contains(&number) { Ok(number) } else { Err(expected()) }
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    parsed(text, "`true` or `false`")
+}
+
+fn duration(text: &str, range: std::ops::RangeInclusive<Duration>) -> Result<Duration, String> {
+    let written = humantime::format_duration;
+    let expected =
+        || format!("a duration from {} to {}, such as `50ms`", written(*range.start()), written(*range.end()));
+    let duration = humantime::parse_duration(text).map_err(|_| expected())?;
+    if range.contains(&duration) { Ok(duration) } else { Err(expected()) }
+}

@@ -1,0 +1,221 @@
+//! The layers a configuration is made of: file, environment, flags. Each gives `key = text`; all go through the one table.
+
+use std::path::{Path, PathBuf};
+
+use triage_core::diagnostic::nearest;
+
+use super::keys::{KEYS, PROPERTIES};
+use super::{Config, Secret};
+
+/// What is wrong with a configuration. No variant shows a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {error}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is not TOML; the text has the place.
+    #[error("{path}: {message}", path = path.display())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words.
+        message: String,
+    },
+    /// Nobody knows the key.
+    #[error("{source_name}: unknown key `{key}`{hint}")]
+    UnknownKey {
+        /// The file, `environment` or `flags`.
+        source_name: String,
+        /// As it was written.
+        key: String,
+        /// `; did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// The value is not what the key takes.
+    #[error("{source_name}: `{key}` must be {expected}{given}")]
+    BadValue {
+        /// The file, `environment` or `flags`.
+        source_name: String,
+        /// As it was written.
+        key: String,
+        /// What was expected.
+        expected: String,
+        /// `, not …`, or nothing for a secret.
+        given: String,
+    },
+}
+
+/// Settings in the order in which they apply.
+#[derive(Debug, Default)]
+pub struct Layers {
+    settings: Vec<Setting>,
+}
+
+/// One key set by one source.
+struct Setting {
+    source: String,
+    /// As the source writes it: a path, or a variable's name.
+    written: String,
+    path: String,
+    text: String,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {} = ***", self.source, self.written)
+    }
+}
+
+impl Layers {
+    /// The defaults alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, or has a value that no key takes.
+    pub fn file(mut self, path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
+        let table: toml::Table = toml::from_str(&text)
+            .map_err(|error| ConfigError::NotToml { path: path.to_owned(), message: without_source(&error, &text) })?;
+        self.table(&path.display().to_string(), "", &table)?;
+        Ok(self)
+    }
+
+    /// Adds the variables that begin with `TRIAGE_`; `TRIAGE_CONFIG` names the file and is not one of them.
+    ///
+    /// # Errors
+    /// A variable that stands for no key.
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut ours: Vec<(String, String)> =
+            variables.into_iter().filter(|(name, _)| name.starts_with("TRIAGE_") && name != "TRIAGE_CONFIG").collect();
+        ours.sort();
+        for (name, text) in ours {
+            let path = path_of_variable(&name)?;
+            self.settings.push(Setting { source: "environment".to_owned(), written: name, path, text });
+        }
+        Ok(self)
+    }
+
+    /// Adds one flag.
+    #[must_use]
+    pub fn flag(mut self, path: &str, text: impl Into<String>) -> Self {
+        let setting =
+            Setting { source: "flags".to_owned(), written: path.to_owned(), path: path.to_owned(), text: text.into() };
+        self.settings.push(setting);
+        self
+    }
+
+    /// The configuration that the layers make.
+    ///
+    /// # Errors
+    /// The first key that is unknown, or value that is wrong.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let mut config = Config::default();
+        for key in KEYS {
+            key.read(&mut config, key.default).map_err(|expected| bad("defaults", key.path, key.default, expected))?;
+        }
+        for setting in &self.settings {
+            setting.apply(&mut config)?;
+        }
+        Ok(config)
+    }
+
+    fn table(&mut self, source: &str, prefix: &str, table: &toml::Table) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let path = format!("{prefix}{name}");
+            if let toml::Value::Table(inner) = value {
+                self.section(source, &path, inner)?;
+                continue;
+            }
+            let text = text_of(value)
+                .ok_or_else(|| bad(source, &path, "", "a text, a number, `true`, `false` or a list of texts".into()))?;
+            self.settings.push(Setting { source: source.to_owned(), written: path.clone(), path, text });
+        }
+        Ok(())
+    }
+
+    /// An unknown section is refused even when it is empty.
+    fn section(&mut self, source: &str, path: &str, inner: &toml::Table) -> Result<(), ConfigError> {
+        let below = format!("{path}.");
+        let known = below.starts_with(PROPERTIES)
+            || PROPERTIES.starts_with(&below)
+            || KEYS.iter().any(|key| key.path.starts_with(&below));
+        if !known {
+            let sections = KEYS.iter().filter_map(|key| key.path.split('.').next());
+            return Err(unknown(source, path, nearest(path, sections)));
+        }
+        self.table(source, &below, inner)
+    }
+}
+
+impl Setting {
+    fn apply(&self, config: &mut Config) -> Result<(), ConfigError> {
+        if let Some(property) = self.path.strip_prefix(PROPERTIES) {
+            config.kafka.properties.insert(property.to_owned(), Secret::new(self.text.as_str()));
+            return Ok(());
+        }
+        let Some(key) = KEYS.iter().find(|key| key.path == self.path) else {
+            return Err(unknown(&self.source, &self.written, meant(&self.path)));
+        };
+        let given = if key.is_secret() { "" } else { self.text.as_str() };
+        key.read(config, &self.text).map_err(|expected| bad(&self.source, &self.written, given, expected))
+    }
+}
+
+/// The key that `path` was probably meant to be: near as a whole, or with a last part of that name in another section.
+fn meant(path: &str) -> Option<&'static str> {
+    let paths = || KEYS.iter().map(|key| key.path);
+    let last = path.rsplit('.').next().unwrap_or(path);
+    paths().find(|known| known.rsplit('.').next() == Some(last)).or_else(|| nearest(path, paths()))
+}
+
+/// `TRIAGE_KAFKA_GROUP` is `kafka.group`; `TRIAGE_KAFKA_PROPERTIES_SASL_PASSWORD` is `kafka.properties.sasl.password`.
+fn path_of_variable(name: &str) -> Result<String, ConfigError> {
+    if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
+        return Ok(key.path.to_owned());
+    }
+    if let Some(property) = name.strip_prefix("TRIAGE_KAFKA_PROPERTIES_") {
+        return Ok(format!("{PROPERTIES}{}", property.to_lowercase().replace('_', ".")));
+    }
+    let variables: Vec<String> = KEYS.iter().map(super::Key::variable).collect();
+    Err(unknown("environment", name, nearest(name, variables.iter().map(String::as_str))))
+}
+
+fn text_of(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        toml::Value::Array(items) => {
+            let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            texts.map(|texts| texts.join(","))
+        }
+        _ => None,
+    }
+}
+
+/// The parser's message with its line, without the line's text: it may hold a secret.
+fn without_source(error: &toml::de::Error, text: &str) -> String {
+    let Some(span) = error.span() else { return error.message().to_owned() };
+    let line = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1;
+    format!("line {line}: {}", error.message())
+}
+
+fn unknown(source: &str, key: &str, meant: Option<&str>) -> ConfigError {
+    let hint = meant.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    ConfigError::UnknownKey { source_name: source.to_owned(), key: key.to_owned(), hint }
+}
+
+fn bad(source: &str, key: &str, given: &str, expected: String) -> ConfigError {
+    let given = if given.is_empty() { String::new() } else { format!(", not `{given}`") };
+    ConfigError::BadValue { source_name: source.to_owned(), key: key.to_owned(), expected, given }
+}

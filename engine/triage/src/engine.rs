@@ -1,0 +1,241 @@
+//! A running engine: workers, web side and reloads of one process, from start to end. `triage run`, the demonstration and
+//! the tests all use this.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use triage_core::diagnostic::Style;
+
+use crate::config::Config;
+use crate::http::{BindError, Listening, Site};
+use crate::kafka::properties::{self, PropertyError};
+use crate::kafka::topics::{self, Layout, TopicError};
+use crate::metrics::Metrics;
+use crate::reload::watch::{WatchError, watch};
+use crate::reload::{ReloadOutcome, Reloads};
+use crate::rules::{Rejected, RuleFiles};
+use crate::shared::{Board, Current, Shared};
+use crate::shutdown::{Backoff, Shutdown};
+use crate::worker;
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rules are wrong.
+    #[error("{}", .0.render(Style::Plain))]
+    Rules(Box<Rejected>),
+    /// The web side would be open to everybody.
+    #[error("`http.listen` is {0}, which other machines can reach: set `http.token` or `http.token_file`")]
+    Unguarded(SocketAddr),
+    /// A property of librdkafka cannot be passed through.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+    /// The web side cannot begin.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The rules folder cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// A metric is declared wrongly.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The system gives no thread.
+    #[error("no thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why an engine ended without being asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EndError {
+    /// A topic is not as it must be, and waiting does not help.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
+    /// A thread broke off: a bug.
+    #[error("{0} broke off; this is a bug")]
+    Broken(String),
+    /// The system gives no thread.
+    #[error("no thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running engine. Dropping it without [`Engine::join`] leaves its threads running until the process ends.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    reloads: Arc<Reloads>,
+    address: SocketAddr,
+    supervisor: JoinHandle<Result<(), EndError>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Compiles the rules and starts; returns at once, also when the broker is away. `shutdown` ends it.
+    ///
+    /// # Errors
+    /// The rules or the configuration are wrong, or the port is taken.
+    pub fn start(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
+        if config.is_unguarded() {
+            return Err(StartError::Unguarded(config.http.listen));
+        }
+        properties::check(&config.kafka)?;
+        let compiled =
+            RuleFiles::read(&config.rules.path).compile().map_err(|rejected| StartError::Rules(Box::new(rejected)))?;
+        let metrics = Arc::new(Metrics::new()?);
+        metrics.ruleset(compiled.program.version());
+        let listening = Listening::bind(config.http.listen)?;
+        let address = listening.address();
+        tracing::info!(
+            version = compiled.program.version(),
+            rules = compiled.program.rules().len(),
+            stream = compiled.program.stream(),
+            warnings = compiled.warnings.len(),
+            "rules compiled"
+        );
+        let shared = Arc::new(Shared {
+            board: Board::new(config.workers()),
+            current: ArcSwap::from_pointee(Current { generation: 0, program: compiled.program }),
+            config,
+            metrics,
+            shutdown,
+        });
+        let reloads = Arc::new(Reloads::new(Arc::clone(&shared)));
+        let mut others = vec![serve(listening, &shared, &reloads)?];
+        others.extend(watcher(&shared, &reloads)?);
+        let supervised = Arc::clone(&shared);
+        let supervisor = named("supervisor".to_owned(), move || supervise(&supervised))?;
+        Ok(Self { shared, reloads, address, supervisor, others })
+    }
+
+    /// Where the web side listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The metrics, for whoever else counts in this process.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shared.metrics)
+    }
+
+    /// The version of the rule set that runs.
+    pub fn version(&self) -> String {
+        self.shared.current.load().program.version().to_owned()
+    }
+
+    /// Whether every worker judges readings.
+    pub fn is_ready(&self) -> bool {
+        self.shared.board.all_ready()
+    }
+
+    /// Reads the rules again; blocks until every worker has taken them up.
+    pub fn reload(&self, asked_by: &str) -> ReloadOutcome {
+        self.reloads.reload(asked_by)
+    }
+
+    /// What asks for reloads, to be given to another thread.
+    pub fn reloader(&self) -> Reloader {
+        Reloader { reloads: Arc::clone(&self.reloads) }
+    }
+
+    /// Asks every thread to stop; batches at hand are committed first.
+    pub fn shutdown(&self) {
+        self.shared.shutdown.ask();
+    }
+
+    /// Waits until everything has ended.
+    ///
+    /// # Errors
+    /// It ended without being asked.
+    pub fn join(self) -> Result<(), EndError> {
+        let result = self.supervisor.join().unwrap_or_else(|_| Err(EndError::Broken("the supervisor".to_owned())));
+        self.shared.shutdown.ask();
+        for thread in self.others {
+            thread.join().map_err(|_| EndError::Broken("a thread of the web side".to_owned()))?;
+        }
+        result
+    }
+}
+
+/// Asks a running engine for reloads.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    reloads: Arc<Reloads>,
+}
+
+impl Reloader {
+    /// Reads the rules again; blocks until every worker has taken them up.
+    pub fn reload(&self, asked_by: &str) -> ReloadOutcome {
+        self.reloads.reload(asked_by)
+    }
+}
+
+fn serve(listening: Listening, shared: &Arc<Shared>, reloads: &Arc<Reloads>) -> Result<JoinHandle<()>, StartError> {
+    tracing::info!(address = %listening.address(), "web side listens");
+    let site = Site { shared: Arc::clone(shared), reloads: Arc::clone(reloads) };
+    Ok(listening.serve(site, shared.shutdown.clone())?)
+}
+
+fn watcher(shared: &Arc<Shared>, reloads: &Arc<Reloads>) -> Result<Option<JoinHandle<()>>, StartError> {
+    if !shared.config.rules.watch {
+        return Ok(None);
+    }
+    let watching = watch(&shared.config.rules.path, Arc::clone(reloads), shared.shutdown.clone())?;
+    Ok(Some(named("watch".to_owned(), watching)?))
+}
+
+/// Waits for the broker, makes the topics, runs the workers to their end.
+fn supervise(shared: &Arc<Shared>) -> Result<(), EndError> {
+    let result = run_workers(shared);
+    if let Err(error) = &result {
+        tracing::error!(%error, "the engine ends");
+    }
+    shared.shutdown.ask();
+    result
+}
+
+fn run_workers(shared: &Arc<Shared>) -> Result<(), EndError> {
+    let Some(layout) = wait_for_topics(shared)? else { return Ok(()) };
+    let mut workers = Vec::new();
+    for index in 0..shared.config.workers() {
+        let shared = Arc::clone(shared);
+        workers.push(named(format!("worker-{index}"), move || worker::run(index, &shared, layout))?);
+    }
+    let mut broken = None;
+    for (index, worker) in workers.into_iter().enumerate() {
+        if worker.join().is_err() {
+            broken = Some(EndError::Broken(format!("worker {index}")));
+        }
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+/// None if the shutdown was asked for meanwhile.
+fn wait_for_topics(shared: &Shared) -> Result<Option<Layout>, TopicError> {
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
+    while !shared.shutdown.is_asked() {
+        let current = shared.current.load_full();
+        match topics::ensure(&shared.config, &current.program) {
+            Ok(layout) => {
+                shared.board.set_trouble(None);
+                return Ok(Some(layout));
+            }
+            Err(error) if error.is_passing() => {
+                let servers = shared.config.kafka.bootstrap_servers.as_str();
+                tracing::warn!(%error, servers, "the broker is away; trying again");
+                shared.board.set_trouble(Some(error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+        shared.shutdown.sleep(backoff.take());
+    }
+    Ok(None)
+}
+
+fn named<T: Send + 'static>(
+    name: String,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, std::io::Error> {
+    std::thread::Builder::new().name(name).spawn(body)
+}

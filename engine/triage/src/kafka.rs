@@ -1,0 +1,6 @@
+//! The broker: clients and their properties, transactions, topics. The only place besides `worker` that knows `rdkafka`.
+
+pub(crate) mod consumer;
+pub(crate) mod properties;
+pub(crate) mod topics;
+pub(crate) mod transaction;

@@ -1,0 +1,165 @@
+//! librdkafka's properties: what the user passes through, and what exactly-once needs and nobody may override.
+
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+
+use crate::config::KafkaConfig;
+
+/// Why properties are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PropertyError {
+    /// The engine sets it itself.
+    #[error("`kafka.properties.{name}` cannot be set: {reason}")]
+    Ours {
+        /// The property.
+        name: String,
+        /// Why it is ours.
+        reason: &'static str,
+    },
+    /// librdkafka does not take it.
+    #[error("`kafka.properties.{name}`: {message}")]
+    Refused {
+        /// The property.
+        name: String,
+        /// librdkafka's words, without the value.
+        message: String,
+    },
+}
+
+/// Properties that are ours, and why.
+const OURS: &[(&str, &str)] = &[
+    ("bootstrap.servers", "it is `kafka.bootstrap_servers`"),
+    ("metadata.broker.list", "it is `kafka.bootstrap_servers`"),
+    ("group.id", "it is `kafka.group`"),
+    ("transactional.id", "it is `kafka.transactional_id_prefix` and the worker's number"),
+    ("enable.auto.commit", "offsets are committed with the outputs, in one transaction"),
+    ("enable.auto.offset.store", "offsets are committed with the outputs, in one transaction"),
+    ("auto.offset.reset", "a new group begins with the earliest reading: none is skipped"),
+    ("isolation.level", "readings of an aborted transaction must not be judged"),
+    ("enable.idempotence", "a transaction needs it"),
+    ("enable.partition.eof", "the worker does not wait for ends"),
+    ("statistics.interval.ms", "the lag is measured with it"),
+    ("partitioner", "every output goes to the number of its reading's partition"),
+];
+
+/// Properties that only a consumer knows; librdkafka warns when a producer is given one.
+const CONSUMER_ONLY: &[&str] = &[
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "max.poll.interval.ms",
+    "partition.assignment.strategy",
+    "group.instance.id",
+    "group.protocol",
+    "group.remote.assignor",
+    "check.crcs",
+];
+
+/// Properties that only a producer knows.
+const PRODUCER_ONLY: &[&str] = &[
+    "acks",
+    "request.required.acks",
+    "linger.ms",
+    "queue.buffering.max.ms",
+    "batch.size",
+    "batch.num.messages",
+    "sticky.partitioning.linger.ms",
+    "transaction.timeout.ms",
+    "message.timeout.ms",
+    "delivery.timeout.ms",
+    "request.timeout.ms",
+    "retries",
+    "message.send.max.retries",
+    "retry.backoff.ms",
+    "retry.backoff.max.ms",
+];
+
+const CONSUMER_PREFIXES: &[&str] = &["fetch.", "queued."];
+const PRODUCER_PREFIXES: &[&str] = &["queue.buffering.", "compression."];
+
+/// Refuses what cannot be passed through.
+///
+/// # Errors
+/// A property that is ours, or that librdkafka does not know or take.
+pub(crate) fn check(config: &KafkaConfig) -> Result<(), PropertyError> {
+    for (name, value) in &config.properties {
+        if let Some((_, reason)) = OURS.iter().find(|(ours, _)| ours == name) {
+            return Err(PropertyError::Ours { name: name.clone(), reason });
+        }
+        let mut alone = ClientConfig::new();
+        alone.set(name.as_str(), value.expose());
+        if let Err(KafkaError::ClientConfig(_, message, ..)) = alone.create_native_config() {
+            return Err(PropertyError::Refused {
+                name: name.clone(),
+                message: without_value(&message, value.expose()),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn without_value(message: &str, value: &str) -> String {
+    if value.is_empty() { message.to_owned() } else { message.replace(value, "***") }
+}
+
+/// For the admin client and for anything that only asks.
+pub(crate) fn plain(config: &KafkaConfig) -> ClientConfig {
+    common(config, |name| !is_consumers(name) && !is_producers(name))
+}
+
+/// For a worker's consumer.
+pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
+    let mut properties = ClientConfig::new();
+    properties.set("fetch.queue.backoff.ms", "10").set("fetch.error.backoff.ms", "100");
+    merge(&mut properties, &common(config, |name| !is_producers(name)));
+    properties
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        .set("statistics.interval.ms", "1000");
+    properties
+}
+
+/// For a worker's producer. `largest_record` is the largest value, key and headers included, that it may have to send.
+pub(crate) fn producer(config: &KafkaConfig, transactional_id: &str, largest_record: usize) -> ClientConfig {
+    let mut properties = ClientConfig::new();
+    // A worker sends in bursts and then waits for all of them, so lingering only delays.
+    properties
+        .set("linger.ms", "0")
+        .set("retry.backoff.ms", "5")
+        .set("transaction.timeout.ms", "60000")
+        .set("message.timeout.ms", "30000")
+        .set("queue.buffering.max.messages", "500000")
+        .set("compression.type", "lz4")
+        .set("message.max.bytes", largest_record.to_string());
+    merge(&mut properties, &common(config, |name| !is_consumers(name)));
+    properties.set("transactional.id", transactional_id).set("enable.idempotence", "true");
+    properties
+}
+
+fn common(config: &KafkaConfig, keep: impl Fn(&str) -> bool) -> ClientConfig {
+    let mut properties = ClientConfig::new();
+    properties.set("client.id", "triage").set("reconnect.backoff.max.ms", "2000");
+    for (name, value) in config.properties.iter().filter(|(name, _)| keep(name)) {
+        properties.set(name.as_str(), value.expose());
+    }
+    properties.set("bootstrap.servers", &config.bootstrap_servers);
+    properties.set_log_level(RDKafkaLogLevel::Warning);
+    properties
+}
+
+fn merge(properties: &mut ClientConfig, more: &ClientConfig) {
+    for (name, value) in more.config_map() {
+        properties.set(name, value);
+    }
+    properties.set_log_level(more.log_level);
+}
+
+fn is_consumers(name: &str) -> bool {
+    CONSUMER_ONLY.contains(&name) || CONSUMER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_producers(name: &str) -> bool {
+    PRODUCER_ONLY.contains(&name) || PRODUCER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}

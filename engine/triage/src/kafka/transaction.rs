@@ -1,0 +1,168 @@
+//! A worker's transactional producer: outputs and consumed offsets become visible together or not at all.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+/// How long a step of the protocol may take before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a transaction did not commit, and what that means for the worker.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TransactionError {
+    /// The transaction is to be aborted; the same clients can go on with the same records.
+    #[error("the transaction must be aborted: {0}")]
+    Abort(KafkaError),
+    /// The clients are of no more use: fenced, or in a state that nobody can know.
+    #[error("the clients must start again: {0}")]
+    Restart(KafkaError),
+    /// Deliveries are not acknowledged in time.
+    #[error("{0} records are not acknowledged after 30 s")]
+    Unacknowledged(i32),
+}
+
+/// A record to send; borrowed, librdkafka copies it.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: i32,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) headers: Option<OwnedHeaders>,
+}
+
+/// The producer of a worker, one transaction after another.
+pub(crate) struct Transactions {
+    producer: BaseProducer<Deliveries>,
+}
+
+impl Transactions {
+    /// Takes over the transactional id, fencing whoever had it; an open transaction of theirs is aborted.
+    pub(crate) fn open(properties: &ClientConfig, patience: Duration) -> KafkaResult<Self> {
+        let producer: BaseProducer<Deliveries> = properties.create_with_context(Deliveries::default())?;
+        producer.init_transactions(patience)?;
+        Ok(Self { producer })
+    }
+
+    pub(crate) fn begin(&self) -> Result<(), TransactionError> {
+        self.producer.begin_transaction().map_err(classify)
+    }
+
+    /// Hands one record over; waits while librdkafka's queue is full.
+    pub(crate) fn send(&self, sent: Sent<'_>) -> Result<(), TransactionError> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(sent.topic).partition(sent.partition);
+        record.key = sent.key;
+        record.payload = sent.value;
+        record.timestamp = sent.timestamp;
+        record.headers = sent.headers;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
+                    if Instant::now() < deadline =>
+                {
+                    record = again;
+                    self.producer.poll(Duration::from_millis(1));
+                }
+                Err((error, _)) => return Err(TransactionError::Abort(error)),
+            }
+        }
+    }
+
+    /// Adds the offsets, waits until everything is acknowledged, commits.
+    ///
+    /// The waiting polls until nothing is in flight: `flush` and `commit_transaction` wait in slices of 100 ms while
+    /// delivery reports are unserved, which would be the latency of every reading.
+    pub(crate) fn commit(
+        &self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        self.acknowledged()?;
+        self.producer.send_offsets_to_transaction(offsets, group, PATIENCE).map_err(classify)?;
+        self.commit_retrying()
+    }
+
+    /// Takes everything back. Reports are served first: an abort waits for them.
+    pub(crate) fn abort(&self) -> Result<(), TransactionError> {
+        self.producer.poll(Duration::ZERO);
+        self.producer.abort_transaction(PATIENCE).map_err(|error| TransactionError::Restart(error))
+    }
+
+    fn acknowledged(&self) -> Result<(), TransactionError> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::from_millis(1));
+            if Instant::now() > deadline {
+                return Err(TransactionError::Unacknowledged(self.producer.in_flight_count()));
+            }
+        }
+        match self.producer.context().take_failed() {
+            0 => Ok(()),
+            _ => Err(TransactionError::Abort(KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut))),
+        }
+    }
+
+    /// A commit that timed out may be asked for again; its answer is the same.
+    fn commit_retrying(&self) -> Result<(), TransactionError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.producer.commit_transaction(PATIENCE) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
+                Err(error) => return Err(classify(error)),
+            }
+        }
+    }
+}
+
+fn classify(error: KafkaError) -> TransactionError {
+    match &error {
+        KafkaError::Transaction(inner) if inner.txn_requires_abort() => TransactionError::Abort(error),
+        _ => TransactionError::Restart(error),
+    }
+}
+
+/// Counts deliveries that failed; the transaction they belong to is aborted.
+#[derive(Debug, Default)]
+struct Deliveries {
+    failed: AtomicU64,
+}
+
+impl Deliveries {
+    fn take_failed(&self) -> u64 {
+        self.failed.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::consumer::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "the broker reports a problem to the producer");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let earlier = self.failed.fetch_add(1, Ordering::Relaxed);
+            if earlier == 0 {
+                tracing::warn!(%error, "a record was not delivered");
+            }
+        }
+    }
+}

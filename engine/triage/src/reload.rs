@@ -1,0 +1,115 @@
+//! A new rule set while readings flow: all of it or none. Compiled aside, its topics made, then taken up by each worker
+//! between two of its transactions.
+
+mod outcome;
+pub(crate) mod watch;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use triage_core::compile::Changes;
+use triage_core::diagnostic::Style;
+use triage_core::program::Program;
+
+use crate::kafka::topics::{self, TopicError};
+use crate::rules::{Rejected, RuleFiles};
+use crate::shared::{Current, Shared};
+pub use outcome::{Finding, Refusal, ReloadOutcome};
+
+/// How long the answer waits for workers; they take the rule set up afterwards all the same.
+const TAKING_UP: Duration = Duration::from_secs(30);
+
+/// Reloads, one at a time.
+#[derive(Debug)]
+pub(crate) struct Reloads {
+    shared: Arc<Shared>,
+    last: Mutex<Option<ReloadOutcome>>,
+    one_at_a_time: Mutex<()>,
+}
+
+impl Reloads {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, last: Mutex::default(), one_at_a_time: Mutex::default() }
+    }
+
+    /// The outcome of the last reload, if there was one.
+    pub(crate) fn last(&self) -> Option<ReloadOutcome> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the folder again and takes it up, or says why not. Blocks until every worker has it.
+    pub(crate) fn reload(&self, asked_by: &str) -> ReloadOutcome {
+        let _turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.attempt().unwrap_or_else(|refusal| {
+            let version = self.shared.current.load().program.version().to_owned();
+            ReloadOutcome::Refused { version, refusal }
+        });
+        self.report(asked_by, &outcome);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        outcome
+    }
+
+    fn attempt(&self) -> Result<ReloadOutcome, Refusal> {
+        let compiled = RuleFiles::read(&self.shared.config.rules.path).compile()?;
+        let old = self.shared.current.load_full();
+        let version = compiled.program.version().to_owned();
+        let warnings = Finding::all(&compiled.files, &compiled.warnings);
+        if version == old.program.version() {
+            return Ok(ReloadOutcome::Unchanged { version, warnings });
+        }
+        self.acceptable(&old.program, &compiled.program)?;
+        let changes = Changes::between(&old.program, &compiled.program);
+        let behind = self.take_up(old.generation + 1, compiled.program);
+        Ok(ReloadOutcome::Applied {
+            before: old.program.version().to_owned(),
+            after: version,
+            added: changes.added,
+            changed: changes.changed,
+            removed: changes.removed,
+            warnings,
+            behind,
+        })
+    }
+
+    fn acceptable(&self, old: &Program, new: &Program) -> Result<(), Refusal> {
+        if old.stream() != new.stream() {
+            return Err(Refusal::OtherStream { runs: old.stream().to_owned(), asked: new.stream().to_owned() });
+        }
+        topics::ensure(&self.shared.config, new).map(|_| ()).map_err(Refusal::from)
+    }
+
+    fn take_up(&self, generation: u64, program: Program) -> Vec<usize> {
+        self.shared.metrics.ruleset(program.version());
+        self.shared.current.store(Arc::new(Current { generation, program }));
+        self.shared.board.taken_up(generation, TAKING_UP)
+    }
+
+    fn report(&self, asked_by: &str, outcome: &ReloadOutcome) {
+        self.shared.metrics.reloaded(outcome.name(), matches!(outcome, ReloadOutcome::Refused { .. }));
+        match outcome {
+            ReloadOutcome::Applied { before, after, added, changed, removed, behind, .. } => {
+                tracing::info!(asked_by, before, after, ?added, ?changed, ?removed, "rules reloaded");
+                if !behind.is_empty() {
+                    tracing::error!(workers = ?behind, "workers have not taken the rules up yet");
+                }
+            }
+            ReloadOutcome::Unchanged { version, .. } => tracing::info!(asked_by, version, "rules unchanged"),
+            ReloadOutcome::Refused { version, refusal } => {
+                tracing::error!(asked_by, version, %refusal, "reload refused, the old rules stay");
+            }
+        }
+    }
+}
+
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Self {
+        let rendered = rejected.render(Style::Plain);
+        Refusal::Rules { findings: Finding::all(&rejected.files, &rejected.diagnostics), rendered }
+    }
+}
+
+impl From<TopicError> for Refusal {
+    fn from(error: TopicError) -> Self {
+        Refusal::Topics { error: error.to_string() }
+    }
+}

@@ -1,0 +1,177 @@
+//! What came of a reload, as a type: for the log, the metrics, the web and `triage reload`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use triage_core::diagnostic::{Diagnostic, Severity};
+use triage_core::source::SourceFile;
+
+/// What came of a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum ReloadOutcome {
+    /// The new rule set runs.
+    Applied {
+        /// The version that ran.
+        before: String,
+        /// The version that runs.
+        after: String,
+        /// Rules that were not there.
+        added: Vec<String>,
+        /// Rules whose text is another.
+        changed: Vec<String>,
+        /// Rules that are gone.
+        removed: Vec<String>,
+        /// What is worth a look.
+        warnings: Vec<Finding>,
+        /// Workers that had not taken it up when this answer was given; usually none.
+        behind: Vec<usize>,
+    },
+    /// The files mean what runs already.
+    Unchanged {
+        /// The version that runs.
+        version: String,
+        /// What is worth a look.
+        warnings: Vec<Finding>,
+    },
+    /// Nothing has changed, and this is why.
+    Refused {
+        /// The version that still runs.
+        version: String,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Why a reload was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "because", rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The rules are wrong.
+    Rules {
+        /// Every diagnostic.
+        findings: Vec<Finding>,
+        /// All of them as a person reads them.
+        rendered: String,
+    },
+    /// The stream is another one: its readings are somewhere else, so this needs a restart.
+    OtherStream {
+        /// The topic that is read.
+        runs: String,
+        /// The topic that the files name.
+        asked: String,
+    },
+    /// A topic is missing or too narrow, or the broker does not answer.
+    Topics {
+        /// What is wrong.
+        error: String,
+    },
+}
+
+/// A diagnostic as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The stable code.
+    pub code: String,
+    /// `error` or `warning`.
+    pub severity: String,
+    /// One sentence.
+    pub message: String,
+    /// The file, if it has a place.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<usize>,
+    /// Column in characters, from 1.
+    pub column: Option<usize>,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl ReloadOutcome {
+    /// The word for metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::Unchanged { .. } => "unchanged",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+impl Finding {
+    /// All of `diagnostics`, which are about `files`.
+    pub fn all(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Vec<Self> {
+        diagnostics.iter().map(|diagnostic| Self::of(files, diagnostic)).collect()
+    }
+
+    fn of(files: &[SourceFile], diagnostic: &Diagnostic) -> Self {
+        let severity = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let place = diagnostic.primary.as_ref().and_then(|label| {
+            let file = files.get(label.span.file.0 as usize)?;
+            Some((file, file.text.get(..label.span.start as usize)?))
+        });
+        Self {
+            code: diagnostic.code.as_str().to_owned(),
+            severity: severity.to_owned(),
+            message: diagnostic.message.clone(),
+            file: place.map(|(file, _)| file.path.clone()),
+            line: place.map(|(_, before)| before.matches('\n').count() + 1),
+            column: place.map(|(_, before)| before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1),
+            help: diagnostic.help.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules { rendered, .. } => formatter.write_str(rendered),
+            Self::OtherStream { runs, asked } => {
+                write!(
+                    formatter,
+                    "the engine reads `{runs}`, the rules declare the stream `{asked}`: restart to read another"
+                )
+            }
+            Self::Topics { error } => formatter.write_str(error),
+        }
+    }
+}
+
+impl fmt::Display for ReloadOutcome {
+    /// As `triage reload` prints it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Applied { before, after, added, changed, removed, warnings, behind } => {
+                writeln!(formatter, "applied: {before} -> {after}")?;
+                for (what, rules) in [("added", added), ("changed", changed), ("removed", removed)] {
+                    if !rules.is_empty() {
+                        writeln!(formatter, "  {what}: {}", rules.join(", "))?;
+                    }
+                }
+                if !behind.is_empty() {
+                    writeln!(formatter, "  workers that have not taken it up yet: {behind:?}")?;
+                }
+                write_findings(formatter, warnings)
+            }
+            Self::Unchanged { version, warnings } => {
+                writeln!(formatter, "unchanged: {version}")?;
+                write_findings(formatter, warnings)
+            }
+            Self::Refused { version, refusal } => writeln!(formatter, "refused, {version} stays:\n{refusal}"),
+        }
+    }
+}
+
+fn write_findings(formatter: &mut fmt::Formatter<'_>, findings: &[Finding]) -> fmt::Result {
+    for finding in findings {
+        let place = match (&finding.file, finding.line, finding.column) {
+            (Some(file), Some(line), Some(column)) => format!(" ({file}:{line}:{column})"),
+            _ => String::new(),
+        };
+        writeln!(formatter, "  {}[{}]: {}{place}", finding.severity, finding.code, finding.message)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The rules folder: its `*.rules` files, in path order, not those of sub-folders, compiled together.
+
+use std::path::{Path, PathBuf};
+
+use triage_core::compile::compile;
+use triage_core::diagnostic::{Code, Diagnostic, Style, render};
+use triage_core::program::Program;
+use triage_core::source::SourceFile;
+
+/// The files of a folder, and what kept others from being read.
+#[derive(Debug, Default)]
+pub struct RuleFiles {
+    /// In path order.
+    pub files: Vec<SourceFile>,
+    /// Not UTF-8, unreadable, a folder, or no file at all.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// A rule set that compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What runs.
+    pub program: Program,
+    /// The files it was made of.
+    pub files: Vec<SourceFile>,
+    /// What is worth a look.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A rule set that did not.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The files that could be read.
+    pub files: Vec<SourceFile>,
+    /// Everything that is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Rejected {
+    /// As a person reads it.
+    pub fn render(&self, style: Style) -> String {
+        render(&self.files, &self.diagnostics, style)
+    }
+}
+
+impl RuleFiles {
+    /// Reads the folder. What cannot be read is a problem of the rule set, not a failure of the run: all are reported
+    /// together.
+    pub fn read(folder: &Path) -> Self {
+        let mut read = Self::default();
+        let paths = match rule_paths(folder) {
+            Ok(paths) => paths,
+            Err(error) => {
+                read.problems.push(unreadable(folder, &error));
+                return read;
+            }
+        };
+        for path in &paths {
+            match read_file(path) {
+                Ok(file) => read.files.push(file),
+                Err(problem) => read.problems.push(problem),
+            }
+        }
+        if paths.is_empty() {
+            read.problems.push(nothing_in(folder));
+        }
+        read
+    }
+
+    /// Compiles the files; all or none.
+    ///
+    /// # Errors
+    /// Every problem of reading, then every diagnostic of the compiler.
+    pub fn compile(self) -> Result<Compiled, Rejected> {
+        let Self { files, problems: mut diagnostics } = self;
+        if files.is_empty() {
+            return Err(Rejected { files, diagnostics });
+        }
+        match compile(&files) {
+            Ok((program, warnings)) if diagnostics.is_empty() => Ok(Compiled { program, files, warnings }),
+            Ok((_, found)) | Err(found) => {
+                diagnostics.extend(found);
+                Err(Rejected { files, diagnostics })
+            }
+        }
+    }
+}
+
+fn rule_paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rules") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_file(path: &Path) -> Result<SourceFile, Diagnostic> {
+    if path.is_dir() {
+        let message = format!("`{}` is a folder, not a rule file", path.display());
+        return Err(Diagnostic::global(Code::Unreadable, message).help("give the folder a name without `.rules`"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
+    Ok(SourceFile { path: path.display().to_string(), text })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::global(Code::Unreadable, format!("`{}` cannot be read: {error}", path.display()))
+}
+
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostic {
+    let at = error.utf8_error().valid_up_to();
+    let line = error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+    let message = format!("`{}` is not UTF-8: line {line} has a byte that is no character", path.display());
+    Diagnostic::global(Code::NotUtf8, message).help("save the file as UTF-8")
+}
+
+fn nothing_in(folder: &Path) -> Diagnostic {
+    Diagnostic::global(Code::Empty, format!("`{}` has no `*.rules` file", folder.display()))
+        .help("name the folder with `rules.path` or `--rules`")
+}

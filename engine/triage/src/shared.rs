@@ -1,0 +1,139 @@
+//! What the threads of an engine share: the current rule set, and the board on which workers say where they are.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use serde::Serialize;
+use triage_core::program::Program;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+
+/// A rule set in use. Generations count up, so that going back to an earlier version is a change too.
+#[derive(Debug)]
+pub(crate) struct Current {
+    pub(crate) generation: u64,
+    pub(crate) program: Program,
+}
+
+/// What the threads of an engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    /// Workers look at it between two transactions, and never within one.
+    pub(crate) current: ArcSwap<Current>,
+    pub(crate) board: Board,
+    pub(crate) metrics: std::sync::Arc<Metrics>,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Where a worker is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub(crate) enum WorkerState {
+    /// It makes its clients, and has no rule set.
+    Starting,
+    /// It judges readings by the rule set of this generation.
+    Running { generation: u64, connected: bool },
+    /// It waits before it makes new clients.
+    Failing { error: String },
+    /// It has ended, as asked.
+    Ended,
+    /// It broke off: a bug.
+    Broken,
+}
+
+impl WorkerState {
+    fn is_ready(&self) -> bool {
+        matches!(self, Self::Running { connected: true, .. })
+    }
+}
+
+/// How far a partition has come; published after each commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Position {
+    pub(crate) worker: usize,
+    /// The offset that is committed: the next to be judged.
+    pub(crate) next: i64,
+    pub(crate) ruleset: String,
+}
+
+/// What workers publish for the web and for reloads.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    workers: Mutex<BTreeMap<usize, WorkerState>>,
+    changed: Condvar,
+    positions: DashMap<i32, Position>,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Board {
+    /// A board on which every worker is starting.
+    pub(crate) fn new(workers: usize) -> Self {
+        let workers = (0..workers).map(|index| (index, WorkerState::Starting)).collect();
+        Self { workers: Mutex::new(workers), ..Self::default() }
+    }
+
+    pub(crate) fn set(&self, worker: usize, state: WorkerState) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).insert(worker, state);
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn workers(&self) -> BTreeMap<usize, WorkerState> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn all_ready(&self) -> bool {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.values().all(WorkerState::is_ready)
+    }
+
+    /// What keeps the workers from starting, if anything does.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Waits until no worker judges by an older generation; the numbers of those that still do when `patience` is over.
+    /// A worker that is starting or failing has no rule set and will take the newest.
+    pub(crate) fn taken_up(&self, generation: u64, patience: Duration) -> Vec<usize> {
+        let until = Instant::now() + patience;
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let behind = behind(&workers, generation);
+            let left = until.saturating_duration_since(Instant::now());
+            if behind.is_empty() || left.is_zero() {
+                return behind;
+            }
+            workers = self.changed.wait_timeout(workers, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(crate) fn publish(&self, partition: i32, position: Position) {
+        self.positions.insert(partition, position);
+    }
+
+    /// Takes a partition off the board, unless another worker has it by now.
+    pub(crate) fn withdraw(&self, partition: i32, worker: usize) -> bool {
+        self.positions.remove_if(&partition, |_, position| position.worker == worker).is_some()
+    }
+
+    pub(crate) fn positions(&self) -> BTreeMap<i32, Position> {
+        self.positions.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
+    }
+}
+
+fn behind(workers: &BTreeMap<usize, WorkerState>, wanted: u64) -> Vec<usize> {
+    let behind = workers.iter().filter(|(_, state)| match state {
+        WorkerState::Running { generation, .. } => *generation < wanted,
+        _ => false,
+    });
+    behind.map(|(index, _)| *index).collect()
+}

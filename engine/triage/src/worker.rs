@@ -1,0 +1,88 @@
+//! One worker: one thread, one consumer, one transactional producer. Readings are polled, judged, sent and committed on
+//! one stack; nothing is handed to another thread on the way.
+
+mod batch;
+mod judge;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+
+use crate::kafka::topics::Layout;
+use crate::kafka::transaction::TransactionError;
+use crate::shared::{Shared, WorkerState};
+use crate::shutdown::Backoff;
+pub(crate) use judge::SentCounts;
+use session::Session;
+
+/// Why a worker has to make new clients.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkerError {
+    /// A client cannot be made, or does not get through to the broker.
+    #[error("the broker cannot be used: {0}")]
+    Open(KafkaError),
+    /// The consumer is of no more use.
+    #[error("the consumer failed: {0}")]
+    Consume(KafkaError),
+    /// The producer is of no more use.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// An aborted batch cannot be read again with this consumer.
+    #[error("the aborted readings cannot be read again: {0}")]
+    Rewind(KafkaError),
+}
+
+/// Runs until the shutdown is asked for; makes new clients whenever the old ones are of no more use.
+pub(crate) fn run(index: usize, shared: &Arc<Shared>, layout: Layout) {
+    let presence = Presence { index, shared };
+    let mut backoff = fresh_backoff();
+    while !shared.shutdown.is_asked() {
+        shared.board.set(index, WorkerState::Starting);
+        let mut progressed = false;
+        let Err(error) = serve(index, shared, layout, &mut progressed) else { break };
+        if progressed {
+            backoff = fresh_backoff();
+        }
+        tracing::error!(worker = index, %error, "a worker makes new clients");
+        shared.metrics.restarted();
+        shared.board.set(index, WorkerState::Failing { error: error.to_string() });
+        shared.shutdown.sleep(backoff.take());
+    }
+    presence.leave();
+}
+
+fn serve(index: usize, shared: &Arc<Shared>, layout: Layout, progressed: &mut bool) -> Result<(), WorkerError> {
+    let clients = session::Clients::open(index, shared, layout)?;
+    let mut session = Session::new(index, shared, &clients);
+    let result = session.serve();
+    *progressed = session.has_committed();
+    session.withdraw();
+    result
+}
+
+fn fresh_backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(200), Duration::from_secs(10))
+}
+
+/// Says on the board how the worker ended, also when it unwinds.
+struct Presence<'a> {
+    index: usize,
+    shared: &'a Shared,
+}
+
+impl Presence<'_> {
+    fn leave(self) {
+        self.shared.board.set(self.index, WorkerState::Ended);
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.board.set(self.index, WorkerState::Broken);
+            self.shared.shutdown.ask();
+        }
+    }
+}

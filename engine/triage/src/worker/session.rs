@@ -1,0 +1,265 @@
+//! One life of a worker's clients: gather, judge, commit, again. An error that leaves here means new clients.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use triage_core::reading::Record;
+
+use super::WorkerError;
+use super::batch::{Batch, Pace, places};
+use super::judge::Judge;
+use crate::kafka::consumer::{Event, StreamConsumer, subscribe};
+use crate::kafka::properties;
+use crate::kafka::topics::Layout;
+use crate::kafka::transaction::{TransactionError, Transactions};
+use crate::metrics::Committed;
+use crate::shared::{Position, Shared, WorkerState};
+use crate::shutdown::Backoff;
+
+/// How long an idle worker waits for a record before it looks at rule set and shutdown again.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// How long taking over the transactional id may take before the worker reports a failure and tries again.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// How long a rewind may take.
+const REWINDING: Duration = Duration::from_secs(10);
+
+/// The two clients of a worker.
+pub(crate) struct Clients {
+    consumer: StreamConsumer,
+    transactions: Transactions,
+}
+
+impl Clients {
+    /// The producer first: it fences an earlier self before a record is read, so that offsets of an open transaction
+    /// are settled when the consumer asks for them.
+    pub(crate) fn open(index: usize, shared: &Shared, layout: Layout) -> Result<Self, WorkerError> {
+        let id = shared.config.transactional_id(index);
+        let producer = properties::producer(&shared.config.kafka, &id, layout.largest_record);
+        let transactions = Transactions::open(&producer, OPENING).map_err(WorkerError::Open)?;
+        let stream = shared.current.load().program.stream().to_owned();
+        let consumer = subscribe(&properties::consumer(&shared.config.kafka), &stream).map_err(WorkerError::Open)?;
+        Ok(Self { consumer, transactions })
+    }
+}
+
+/// One life of a worker's clients.
+pub(crate) struct Session<'c> {
+    index: usize,
+    shared: &'c Arc<Shared>,
+    clients: &'c Clients,
+    judge: Judge,
+    pace: Pace,
+    backoff: Backoff,
+    connected: bool,
+    committed: BTreeMap<i32, i64>,
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn new(index: usize, shared: &'c Arc<Shared>, clients: &'c Clients) -> Self {
+        let session = Self {
+            index,
+            shared,
+            clients,
+            judge: Judge::new(shared.current.load_full(), &shared.config.engine),
+            pace: Pace::new(shared.config.engine.batch_age),
+            backoff: after_abort(),
+            connected: true,
+            committed: BTreeMap::new(),
+        };
+        session.announce();
+        session
+    }
+
+    /// Runs until the shutdown is asked for. The batch at hand is finished first.
+    pub(crate) fn serve(&mut self) -> Result<(), WorkerError> {
+        let mut batch = Batch::default();
+        while !self.shared.shutdown.is_asked() {
+            batch.clear();
+            self.gather(&mut batch)?;
+            self.take_up();
+            if !batch.is_empty() {
+                self.transact(&batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_committed(&self) -> bool {
+        !self.committed.is_empty()
+    }
+
+    /// Takes this worker's partitions off the board.
+    pub(crate) fn withdraw(&mut self) {
+        let partitions: Vec<i32> = self.committed.keys().copied().collect();
+        self.forget_partitions(&partitions);
+    }
+
+    /// Between two transactions, and nowhere else, a new rule set is taken up. After gathering: a partition that another
+    /// worker has just given up is never judged by an older rule set than it was there.
+    fn take_up(&mut self) {
+        let current = self.shared.current.load();
+        if current.generation == self.judge.generation() {
+            return;
+        }
+        self.judge = Judge::new(Arc::clone(&current), &self.shared.config.engine);
+        self.announce();
+    }
+
+    fn announce(&self) {
+        let state = WorkerState::Running { generation: self.judge.generation(), connected: self.connected };
+        self.shared.board.set(self.index, state);
+    }
+
+    fn gather(&mut self, batch: &mut Batch<'c>) -> Result<(), WorkerError> {
+        let Some(first) = self.poll(IDLE, batch)? else { return Ok(()) };
+        batch.push(first);
+        let until = Instant::now() + self.pace.window();
+        while batch.len() < self.shared.config.engine.batch_size && !self.shared.shutdown.is_asked() {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.poll(left.min(IDLE), batch)? {
+                Some(message) => batch.push(message),
+                None if left.is_zero() => break,
+                None => {}
+            }
+        }
+        self.pace.gathered(batch.len());
+        Ok(())
+    }
+
+    /// The next record. What happened to the assignment meanwhile is applied to `batch` first.
+    fn poll(&mut self, patience: Duration, batch: &mut Batch<'c>) -> Result<Option<BorrowedMessage<'c>>, WorkerError> {
+        let clients = self.clients;
+        let polled = clients.consumer.poll(patience);
+        for event in clients.consumer.context().take() {
+            self.apply(event, batch);
+        }
+        match polled {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(WorkerError::Consume(error)),
+            Some(Err(error)) => {
+                tracing::warn!(worker = self.index, %error, "a poll failed, and is tried again");
+                Ok(None)
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event, batch: &mut Batch<'c>) {
+        match event {
+            Event::Assigned(partitions) => {
+                tracing::info!(worker = self.index, ?partitions, "partitions assigned");
+            }
+            Event::Revoked(partitions) => {
+                tracing::info!(worker = self.index, ?partitions, "partitions revoked");
+                batch.drop_partitions(&partitions);
+                self.forget_partitions(&partitions);
+            }
+            Event::Ends(ends) => self.measure_lag(&ends),
+            Event::Connected(connected) => self.connection(connected),
+        }
+    }
+
+    fn forget_partitions(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            self.committed.remove(partition);
+            if self.shared.board.withdraw(*partition, self.index) {
+                self.shared.metrics.partition_gone(*partition);
+            }
+        }
+    }
+
+    fn measure_lag(&self, ends: &[(i32, i64)]) {
+        for (partition, end) in ends {
+            if let Some(next) = self.committed.get(partition) {
+                self.shared.metrics.lag(*partition, end - next);
+            }
+        }
+    }
+
+    fn connection(&mut self, connected: bool) {
+        if connected == self.connected {
+            return;
+        }
+        self.connected = connected;
+        match connected {
+            true => tracing::info!(worker = self.index, "the broker is back"),
+            false => tracing::warn!(worker = self.index, "the broker is away"),
+        }
+        self.announce();
+    }
+
+    /// One transaction; an aborted one is read again from its beginning.
+    fn transact(&mut self, batch: &Batch<'c>) -> Result<(), WorkerError> {
+        let records = batch.records();
+        let error = match self.attempt(batch, &records) {
+            Ok(()) => {
+                self.backoff = after_abort();
+                return Ok(());
+            }
+            Err(error @ TransactionError::Restart(_)) => return Err(error.into()),
+            Err(error) => error,
+        };
+        tracing::warn!(worker = self.index, %error, records = records.len(), "a transaction is aborted and tried again");
+        self.shared.metrics.aborted();
+        self.judge.forget();
+        self.clients.transactions.abort()?;
+        self.rewind(batch)?;
+        self.shared.shutdown.sleep(self.backoff.take());
+        Ok(())
+    }
+
+    fn attempt(&mut self, batch: &Batch<'c>, records: &[Record<'_>]) -> Result<(), TransactionError> {
+        let begun = Instant::now();
+        let Clients { consumer, transactions } = self.clients;
+        transactions.begin()?;
+        self.judge.judge(records, transactions)?;
+        let sent = Instant::now();
+        let ends = batch.ends();
+        let offsets = places(self.judge.program().stream(), &ends).map_err(TransactionError::Abort)?;
+        let Some(group) = consumer.group_metadata() else {
+            return Err(TransactionError::Abort(KafkaError::Canceled));
+        };
+        transactions.commit(&offsets, &group)?;
+        self.publish(records, ends, begun, sent);
+        Ok(())
+    }
+
+    fn publish(&mut self, records: &[Record<'_>], ends: BTreeMap<i32, i64>, begun: Instant, sent: Instant) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let committed = Committed {
+            sent: self.judge.sent(),
+            batch_seconds: begun.elapsed().as_secs_f64(),
+            commit_seconds: sent.elapsed().as_secs_f64(),
+            latencies: &mut records.iter().filter_map(|record| record.timestamp).map(|at| now - at as f64 / 1_000.0),
+        };
+        self.shared.metrics.committed(self.judge.program(), &self.judge.workspace().counts, committed);
+        tracing::debug!(worker = self.index, records = records.len(), "transaction committed");
+        self.judge.forget();
+        for (partition, next) in ends {
+            let ruleset = self.judge.program().version().to_owned();
+            self.shared.board.publish(partition, Position { worker: self.index, next, ruleset });
+            self.committed.insert(partition, next);
+        }
+    }
+
+    /// Reads the batch again. A partition that cannot be rewound must not go on: its readings would be skipped, so the
+    /// clients are given up and new ones begin at the committed offsets.
+    fn rewind(&self, batch: &Batch<'c>) -> Result<(), WorkerError> {
+        let starts = places(self.judge.program().stream(), &batch.starts()).map_err(WorkerError::Rewind)?;
+        let sought = self.clients.consumer.seek_partitions(starts, REWINDING).map_err(WorkerError::Rewind)?;
+        for partition in sought.elements() {
+            partition.error().map_err(WorkerError::Rewind)?;
+        }
+        Ok(())
+    }
+}
+
+fn after_abort() -> Backoff {
+    Backoff::new(Duration::from_millis(50), Duration::from_secs(5))
+}
