@@ -1,10 +1,20 @@
 //! A compiled rule set, and what it makes of readings. The hot path knows this alone.
 
+pub(crate) mod alert;
+pub(crate) mod nodes;
 mod output;
+mod record;
+mod step;
+mod stored;
 
-pub use output::{DeadLetter, Output, OutputKind, Outputs, Reason};
+use alert::AlertPlan;
+use nodes::{NodeId, Nodes};
+pub use output::{Output, OutputKind, Outputs};
+pub use step::Workspace;
 
-use crate::reading::Record;
+pub use crate::reading::{DeadLetter, Limits, Reason};
+use crate::reading::Decoder;
+use crate::types::FieldId;
 
 /// A topic, by position in [`Program::topics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,33 +40,54 @@ pub struct Rule {
     pub name: String,
     /// Its topic.
     pub topic: TopicId,
-    /// Its canonical text: equal texts decide and say the same.
+    /// Its canonical text with everything it depends on: equal texts decide and say the same.
     pub text: String,
 }
 
-/// Limits that the configuration sets.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The largest value of a record, in bytes.
-    pub value_bytes: usize,
-    /// How far a reading's time may be ahead of Kafka's timestamp, in milliseconds; `None` does not judge it.
-    pub skew_ms: Option<i64>,
+/// A compiled rule set. Immutable; share it in an `Arc`.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) version: String,
+    pub(crate) decoder: Decoder,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) listing: Vec<Rule>,
+    pub(crate) nodes: Nodes,
+    pub(crate) rules: Vec<RuleInfo>,
+    pub(crate) plans: Vec<TopicPlan>,
+    /// Per field its name as JSON, quotes included.
+    pub(crate) field_names: Vec<Vec<u8>>,
+    pub(crate) origin: OriginPlan,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { value_bytes: 1_000_000, skew_ms: Some(300_000) }
-    }
+/// A rule as steps need it.
+#[derive(Debug)]
+pub(crate) struct RuleInfo {
+    pub(crate) name: String,
+    /// The name as JSON, quotes included.
+    pub(crate) quoted: Vec<u8>,
+    pub(crate) topic: TopicId,
+    pub(crate) node: NodeId,
+    pub(crate) alert: Option<AlertPlan>,
 }
 
-/// Buffers of a step, reused from one to the next; also what the step counted.
-#[derive(Debug, Default)]
-pub struct Workspace {
-    /// What was counted since the caller last took it.
-    pub counts: Counts,
+/// What a topic's records carry.
+#[derive(Debug)]
+pub(crate) struct TopicPlan {
+    /// Without patient and time, which stand first in every record.
+    pub(crate) fields: Vec<FieldId>,
+    /// Whether the undeclared fields follow.
+    pub(crate) undeclared: bool,
 }
 
-/// What steps counted; indexes are those of [`Program::rules`], [`Program::field_names`].
+/// The parts of `"origin":{"topic":…,"partition":…,"offset":…,"ruleset":…}` that never change, and the closing brace of
+/// the record.
+#[derive(Debug)]
+pub(crate) struct OriginPlan {
+    pub(crate) before_partition: Vec<u8>,
+    pub(crate) after_offset: Vec<u8>,
+}
+
+/// What steps counted; indexes are those of [`Program::rules`] and [`Program::field_names`].
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
     /// Records that were readings (dead letters are counted from the outputs).
@@ -77,51 +108,49 @@ pub struct Counts {
     pub misplaced: u64,
 }
 
-/// A compiled rule set. Immutable; share it in an `Arc`.
-#[derive(Debug)]
-pub struct Program {}
+impl Counts {
+    /// Room for the program's rules and fields.
+    fn fit(&mut self, program: &Program) {
+        self.matched.resize(program.rules.len(), 0);
+        self.not_evaluable.resize(program.rules.len(), 0);
+        self.missing.resize(program.field_names.len(), 0);
+        self.invalid.resize(program.field_names.len(), 0);
+    }
+}
 
 impl Program {
     /// The rule-set version: 12 hex digits.
     pub fn version(&self) -> &str {
-        todo!()
+        &self.version
     }
+
     /// The Kafka topic that readings arrive on.
     pub fn stream(&self) -> &str {
-        todo!()
+        &self.decoder.schema().stream
     }
+
     /// The collection for readings as they arrived.
     pub fn stream_store(&self) -> Option<&str> {
-        todo!()
+        self.decoder.schema().store.as_deref()
     }
+
     /// The topics that rules write to or that are declared.
     pub fn topics(&self) -> &[Topic] {
-        todo!()
+        &self.topics
     }
+
+    /// The topic of an output.
+    pub fn topic(&self, id: TopicId) -> &Topic {
+        &self.topics[id.0 as usize]
+    }
+
     /// The rules in rule order (path, then position).
     pub fn rules(&self) -> &[Rule] {
-        todo!()
+        &self.listing
     }
+
     /// The declared fields' names in order.
     pub fn field_names(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-    /// Judges at most [`Program::MAX_BATCH`] records and appends what they send to `outputs` (which is not cleared).
-    pub fn step(&self, records: &[Record<'_>], limits: &Limits, workspace: &mut Workspace, outputs: &mut Outputs) {
-        todo!()
-    }
-    /// The most records of one step.
-    pub const MAX_BATCH: usize = 1024;
-
-    /// The stored form of a reading (the stream's `store`): its `_id` and the document, which begins with `_id`;
-    /// `None` for a dead letter. `document` is cleared first.
-    pub fn store_reading(
-        &self,
-        record: &Record<'_>,
-        limits: &Limits,
-        workspace: &mut Workspace,
-        document: &mut Vec<u8>,
-    ) -> Option<String> {
-        todo!()
+        self.decoder.schema().fields.iter().map(|field| field.name.as_str())
     }
 }

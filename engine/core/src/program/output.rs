@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::TopicId;
+use crate::reading::DeadLetter;
 
 /// What happens to an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,64 +14,6 @@ pub enum OutputKind {
     Alert(TopicId),
     /// The record itself, unchanged, to `dead-letters`; key and value are the record's.
     DeadLetter(DeadLetter),
-}
-
-/// Why a record is no reading.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The kind of reason.
-    pub reason: Reason,
-    /// One sentence for a person, without any value of the patient's.
-    pub sentence: String,
-}
-
-/// The reasons for which a record is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// No value at all.
-    Tombstone,
-    /// Not strict JSON.
-    NotJson,
-    /// JSON, and not an object.
-    NotAnObject,
-    /// A declared name twice.
-    DuplicateField,
-    /// Larger than the limit.
-    TooLarge,
-    /// A time that cannot be read, or none at all.
-    UnreadableTime,
-    /// Before 1970 or after 2100.
-    TimeOutOfRange,
-    /// Further ahead of the Kafka timestamp than the allowed skew.
-    TooFarAhead,
-}
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Reason; 8] = [
-        Reason::Tombstone,
-        Reason::NotJson,
-        Reason::NotAnObject,
-        Reason::DuplicateField,
-        Reason::TooLarge,
-        Reason::UnreadableTime,
-        Reason::TimeOutOfRange,
-        Reason::TooFarAhead,
-    ];
-
-    /// The short code in headers and metric labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::Tombstone => "tombstone",
-            Reason::NotJson => "not-json",
-            Reason::NotAnObject => "not-an-object",
-            Reason::DuplicateField => "duplicate-field",
-            Reason::TooLarge => "too-large",
-            Reason::UnreadableTime => "unreadable-time",
-            Reason::TimeOutOfRange => "time-out-of-range",
-            Reason::TooFarAhead => "too-far-ahead",
-        }
-    }
 }
 
 /// One output of a step.
@@ -123,5 +66,13 @@ impl Outputs {
     /// The value of a derived record or alert of these outputs; empty for a dead letter, whose value is the record's.
     pub fn value(&self, output: &Output) -> &[u8] {
         &self.arena[output.value.clone()]
+    }
+
+    /// Adds an output whose key and value `write` appends to the arena; it returns the length of the key, if any.
+    pub(super) fn push(&mut self, row: usize, kind: OutputKind, write: impl FnOnce(&mut Vec<u8>) -> Option<usize>) {
+        let start = self.arena.len();
+        let key = write(&mut self.arena);
+        let value = start + key.unwrap_or(0)..self.arena.len();
+        self.items.push(Output { row, kind, key: key.map(|length| start..start + length), value });
     }
 }

@@ -1,0 +1,386 @@
+//! Comparisons: which sides go together, units, and what a field's range decides beforehand.
+
+use super::expr::Lowering;
+use super::typed::{Quantity, Typed};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::graph::{Condition, ConditionId, Exact, Predicate, Value, ValueId};
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{Comparison, Expr, ExprKind, Range};
+use crate::types::{FieldId, Plausible, Type};
+
+impl Lowering {
+    pub(super) fn compare(&mut self, left: &Expr, op: Spanned<Comparison>, right: &Expr, span: Span) -> Typed {
+        let sides = (self.enum_side(left), self.enum_side(right));
+        match sides {
+            (Some(field), _) if self.is_label_of(field, right) => return self.compare_enum(field, op, right),
+            (_, Some(field)) if self.is_label_of(field, left) => return self.compare_enum(field, op, left),
+            (Some(field), None) => return self.compare_enum(field, op, right),
+            (None, Some(field)) => return self.compare_enum(field, op, left),
+            _ => {}
+        }
+        let (first, second) = (self.expr(left), self.expr(right));
+        match (&first, &second) {
+            (Typed::Unknown, _) | (_, Typed::Unknown) => Typed::Unknown,
+            (Typed::Field(field), Typed::Quantity(literal)) => self.field_and_number(*field, op, literal, span),
+            (Typed::Quantity(literal), Typed::Field(field)) => {
+                let flipped = Spanned::new(flip(op.node), op.span);
+                self.field_and_number(*field, flipped, literal, span)
+            }
+            (Typed::Field(field), other) | (other, Typed::Field(field)) if !matches!(other, Typed::Field(_) | Typed::Number(_)) => {
+                self.field_and_literal(*field, op, other, span)
+            }
+            (Typed::Field(left), Typed::Field(right)) => self.two_fields(*left, op, *right, span),
+            _ => self.numbers(&first, op, &second, span),
+        }
+    }
+
+    pub(super) fn in_set(&mut self, value: &Expr, members: &[Expr], span: Span) -> Typed {
+        if let Typed::Unknown = self.expr(value) {
+            return Typed::Unknown;
+        }
+        let equal = Spanned::new(Comparison::Equal, span);
+        let ids: Vec<Option<ConditionId>> = members
+            .iter()
+            .map(|member| match self.compare(value, equal, member, member.span) {
+                Typed::Condition(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        match ids.into_iter().collect::<Option<Vec<_>>>() {
+            Some(ids) if ids.len() == 1 => Typed::Condition(ids[0]),
+            Some(ids) => Typed::Condition(self.graph.condition(Condition::Or(ids))),
+            None => Typed::Unknown,
+        }
+    }
+
+    pub(super) fn in_range(&mut self, value: &Expr, range: &Range, unit: Option<&Spanned<String>>, span: Span) -> Typed {
+        let typed = self.expr(value);
+        let low = self.quantity(&range.low.node, unit, range.low.span);
+        let high = self.quantity(&range.high.node, unit, range.high.span);
+        let (Some(low), Some(high)) = (low, high) else { return Typed::Unknown };
+        if matches!(typed, Typed::Unknown) {
+            return Typed::Unknown;
+        }
+        let Some(id) = self.value_of(&typed) else {
+            let message = format!("{} has no range", self.describe(&typed));
+            return self.report(Diagnostic::new(Code::TypeMismatch, value.span, message, "expected a number"));
+        };
+        let (Some(from), Some(to)) = (self.amount(&typed, &low), self.amount(&typed, &high)) else {
+            return Typed::Unknown;
+        };
+        if from > to {
+            let message = "the range is empty, so this is never true";
+            return self.report(Diagnostic::new(Code::AlwaysDecided, span, message, "expected the smaller number first"));
+        }
+        if let Typed::Field(field) = typed
+            && let Some(plausible) = self.names.schema.field(field).range.clone()
+        {
+            if to < plausible.low || from > plausible.high {
+                return self.decided(field, &plausible, "false", span);
+            }
+            if from <= plausible.low && to >= plausible.high {
+                return self.decided(field, &plausible, "true", span);
+            }
+        }
+        let low = self.against(id, Comparison::GreaterOrEqual, from);
+        let high = self.against(id, Comparison::LessOrEqual, to);
+        Typed::Condition(self.graph.condition(Condition::And(vec![low, high])))
+    }
+
+    /// The enum field that an expression is, parentheses apart.
+    fn enum_side(&self, expr: &Expr) -> Option<FieldId> {
+        bare_name(expr).and_then(|name| self.names.enum_field(name))
+    }
+
+    fn is_label_of(&self, field: FieldId, expr: &Expr) -> bool {
+        bare_name(expr).is_some_and(|name| self.names.label(field, name).is_some())
+    }
+
+    fn compare_enum(&mut self, field: FieldId, op: Spanned<Comparison>, other: &Expr) -> Typed {
+        if !self.only_equality(field, op) {
+            return Typed::Unknown;
+        }
+        let Some(code) = self.code_of(field, other) else { return Typed::Unknown };
+        let id = self.graph.value(Value::Field(field));
+        Typed::Condition(self.against(id, op.node, code))
+    }
+
+    /// The code that stands beside an enum; `None` if it is none, which has been reported.
+    fn code_of(&mut self, field: FieldId, expr: &Expr) -> Option<f64> {
+        let declared = self.names.labels(field)?;
+        if let Some(name) = bare_name(expr) {
+            if let Some(label) = declared.iter().find(|label| label.name == name) {
+                return Some(label.code);
+            }
+            if !self.names.all().contains(&name) {
+                let labels: Vec<&str> = declared.iter().map(|label| label.name.as_str()).collect();
+                let diagnostic = self.no_such_label(field, &format!("label `{name}`"), expr.span).suggest(name, labels);
+                self.report(diagnostic);
+                return None;
+            }
+        }
+        match self.expr(expr) {
+            Typed::Unknown => None,
+            Typed::Label(name) => match self.names.label(field, &name) {
+                Some(label) => Some(label.code),
+                None => {
+                    let diagnostic = self.no_such_label(field, &format!("label `{name}`"), expr.span);
+                    self.report(diagnostic);
+                    None
+                }
+            },
+            Typed::Quantity(literal) if literal.unit.is_none() => {
+                let code = literal.value();
+                let known = self.names.labels(field)?.iter().any(|label| label.code == code);
+                if !known {
+                    let diagnostic = self.no_such_label(field, &format!("code `{}`", literal.text), expr.span);
+                    self.report(diagnostic);
+                }
+                known.then_some(code)
+            }
+            other => {
+                let message = format!("`{}` cannot be compared with {}", self.field_name(field), self.describe(&other));
+                let label = "expected one of its labels or codes";
+                self.report(Diagnostic::new(Code::TypeMismatch, expr.span, message, label));
+                None
+            }
+        }
+    }
+
+    fn no_such_label(&self, field: FieldId, what: &str, span: Span) -> Diagnostic {
+        let labels = self.names.labels(field).unwrap_or_default();
+        let listed: Vec<String> = labels.iter().map(|label| format!("{} = {}", label.name, label.written)).collect();
+        let message = format!("`{}` has no {what}", self.field_name(field));
+        Diagnostic::new(Code::UnknownLabel, span, message, format!("expected one of {}", listed.join(", ")))
+    }
+
+    fn field_name(&self, field: FieldId) -> &str {
+        &self.names.schema.field(field).name
+    }
+
+    /// Whether the operator is `=` or `!=`; otherwise reports that this field's type has no order.
+    fn only_equality(&mut self, field: FieldId, op: Spanned<Comparison>) -> bool {
+        let equality = matches!(op.node, Comparison::Equal | Comparison::NotEqual);
+        if !equality {
+            let field = self.names.schema.field(field);
+            let message = format!("`{}` is {}, which has no order", field.name, field.kind.describe());
+            self.report(Diagnostic::new(Code::TypeMismatch, op.span, message, "expected `=`, `!=` or `in`"));
+        }
+        equality
+    }
+
+    fn field_and_number(&mut self, field: FieldId, op: Spanned<Comparison>, literal: &Quantity, span: Span) -> Typed {
+        let declared = self.names.schema.field(field);
+        match declared.kind {
+            Type::Int | Type::Float => {}
+            Type::Bool => return self.field_and_literal(field, op, &Typed::Quantity(literal.clone()), span),
+            _ => return self.cannot_compare(field, &Typed::Quantity(literal.clone()), span),
+        }
+        let (plausible, float) = (declared.range.clone(), declared.kind == Type::Float);
+        let Some(amount) = self.amount(&Typed::Field(field), literal) else { return Typed::Unknown };
+        if let Some(plausible) = plausible
+            && let Some(truth) = decided(op.node, amount, &plausible)
+        {
+            return self.decided(field, &plausible, if truth { "true" } else { "false" }, span);
+        }
+        if float {
+            self.warn_of_equality(op.node, span);
+        }
+        let id = self.graph.value(Value::Field(field));
+        Typed::Condition(self.against(id, op.node, amount))
+    }
+
+    fn decided(&mut self, field: FieldId, plausible: &Plausible, truth: &str, span: Span) -> Typed {
+        let field = self.names.schema.field(field);
+        let message = format!("this is always {truth} where `{}` is known: it is plausible in {}", field.name, plausible.written);
+        let name = field.name.clone();
+        let diagnostic = Diagnostic::new(Code::AlwaysDecided, span, message, "expected a number that the range leaves open");
+        self.report(diagnostic.help(format!("to ask for values outside the range, write `{name} is invalid`; for no value, `{name} is missing`")))
+    }
+
+    fn field_and_literal(&mut self, field: FieldId, op: Spanned<Comparison>, literal: &Typed, span: Span) -> Typed {
+        let id = match (&self.names.schema.field(field).kind, literal) {
+            (Type::Bool, Typed::Truth(truth)) => Some(f64::from(u8::from(*truth))),
+            (Type::Bool, Typed::Quantity(quantity)) => {
+                Some(quantity.value()).filter(|value| quantity.unit.is_none() && (*value == 0.0 || *value == 1.0))
+            }
+            (Type::Text, Typed::Text(text)) => {
+                if !self.only_equality(field, op) {
+                    return Typed::Unknown;
+                }
+                let says = self.predicate(Predicate::Says(field, text.clone()));
+                return Typed::Condition(self.negated_if(op.node, says));
+            }
+            _ => None,
+        };
+        let Some(code) = id else { return self.cannot_compare(field, literal, span) };
+        if !self.only_equality(field, op) {
+            return Typed::Unknown;
+        }
+        let id = self.graph.value(Value::Field(field));
+        Typed::Condition(self.against(id, op.node, code))
+    }
+
+    fn negated_if(&mut self, op: Comparison, equal: ConditionId) -> ConditionId {
+        if op == Comparison::NotEqual { self.graph.condition(Condition::Not(equal)) } else { equal }
+    }
+
+    fn cannot_compare(&mut self, field: FieldId, other: &Typed, span: Span) -> Typed {
+        let message = format!("{} cannot be compared with {}", self.describe(&Typed::Field(field)), self.describe(other));
+        let label = match self.names.schema.field(field).kind {
+            Type::Int | Type::Float => "expected a number beside it",
+            Type::Bool => "expected `true`, `false`, 1 or 0 beside it",
+            Type::Text => "expected a text in double quotes beside it",
+            Type::Time => "expected another time beside it",
+            Type::Enum(_) => "expected one of its labels or codes beside it",
+        };
+        self.report(Diagnostic::new(Code::TypeMismatch, span, message, label))
+    }
+
+    fn two_fields(&mut self, left: FieldId, op: Spanned<Comparison>, right: FieldId, span: Span) -> Typed {
+        let (first, second) = (self.names.schema.field(left).clone(), self.names.schema.field(right).clone());
+        let numeric = |kind: &Type| matches!(kind, Type::Int | Type::Float);
+        if numeric(&first.kind) && numeric(&second.kind) {
+            if first.unit != second.unit {
+                let message = format!("`{}` and `{}` are compared as bare numbers of different units", first.name, second.name);
+                self.report(Diagnostic::new(Code::UnitsDiffer, span, message, "compared without converting"));
+            }
+            return self.numbers(&Typed::Field(left), op, &Typed::Field(right), span);
+        }
+        if first.kind != second.kind {
+            return self.cannot_compare(left, &Typed::Field(right), span);
+        }
+        if first.kind != Type::Time && !self.only_equality(left, op) {
+            return Typed::Unknown;
+        }
+        if first.kind == Type::Text {
+            let same = self.predicate(Predicate::SaysSame(left, right));
+            return Typed::Condition(self.negated_if(op.node, same));
+        }
+        let (left, right) = (self.graph.value(Value::Field(left)), self.graph.value(Value::Field(right)));
+        Typed::Condition(self.predicate(Predicate::Compare(left, op.node, right)))
+    }
+
+    /// Two numbers, of which at least one is calculated, or both are fields, or both are written out.
+    fn numbers(&mut self, left: &Typed, op: Spanned<Comparison>, right: &Typed, span: Span) -> Typed {
+        for (side, other) in [(left, right), (right, left)] {
+            if self.value_of(side).is_none() {
+                let message = format!("{} cannot be compared with {}", self.describe(side), self.describe(other));
+                let label = "expected two numbers, or two of one kind";
+                let diagnostic = Diagnostic::new(Code::TypeMismatch, span, message, label);
+                return self.report(match side {
+                    Typed::Condition(_) => diagnostic.help("a condition stands by itself, or behind `not`"),
+                    _ => diagnostic,
+                });
+            }
+        }
+        let (Some(first), Some(second)) = (self.side(left, right), self.side(right, left)) else {
+            return Typed::Unknown;
+        };
+        if self.is_fractional(&[first, second]) {
+            self.warn_of_equality(op.node, span);
+        }
+        if let (Typed::Quantity(_), Typed::Quantity(_)) = (left, right) {
+            self.report(Diagnostic::new(Code::Constant, span, "two written numbers are compared", "the same for every reading"));
+        }
+        if matches!(left, Typed::Quantity(_)) {
+            return Typed::Condition(self.predicate(Predicate::Compare(second, flip(op.node), first)));
+        }
+        Typed::Condition(self.predicate(Predicate::Compare(first, op.node, second)))
+    }
+
+    /// The node of one side; a written number's unit is held against the other.
+    fn side(&mut self, side: &Typed, other: &Typed) -> Option<ValueId> {
+        match side {
+            Typed::Quantity(literal) => {
+                let amount = self.amount(other, literal)?;
+                Some(self.graph.value(Value::Constant(Exact::new(amount))))
+            }
+            _ => self.value_of(side),
+        }
+    }
+
+    /// The number that a literal is beside `other`, in the unit of the field it is compared with; `None` if the units do
+    /// not go together, which has been reported.
+    fn amount(&mut self, other: &Typed, literal: &Quantity) -> Option<f64> {
+        let Some(unit) = literal.unit else { return Some(literal.value()) };
+        let mut fields = Vec::new();
+        if let Some(id) = self.value_of(other) {
+            self.graph.fields_of_values(&[id], &mut fields);
+        }
+        let alone = matches!(other, Typed::Field(_));
+        if let (true, [field]) = (alone, fields.as_slice())
+            && let Some(own) = self.names.schema.field(*field).unit
+        {
+            let amount = unit.convert(&literal.text, own);
+            if amount.is_none() {
+                let message = format!("`{}` is in `{}`, which `{}` does not convert to", self.field_name(*field), own.code(), unit.code());
+                let label = format!("expected one of `{}`", own.relatives().join("`, `"));
+                self.report(Diagnostic::new(Code::UnitMismatch, literal.span, message, label));
+            }
+            return amount;
+        }
+        let all = !fields.is_empty() && fields.iter().all(|field| self.names.schema.field(*field).unit == Some(unit));
+        if !all {
+            let message = format!("a unit stands here, but what it is compared with is not all in `{}`", unit.code());
+            self.report(Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected a bare number"));
+        }
+        all.then(|| literal.value())
+    }
+
+    fn against(&mut self, id: ValueId, op: Comparison, amount: f64) -> ConditionId {
+        let constant = self.graph.value(Value::Constant(Exact::new(amount)));
+        self.predicate(Predicate::Compare(id, op, constant))
+    }
+
+    fn is_fractional(&self, values: &[ValueId]) -> bool {
+        let mut fields = Vec::new();
+        self.graph.fields_of_values(values, &mut fields);
+        fields.iter().any(|field| self.names.schema.field(*field).kind == Type::Float)
+    }
+
+    fn warn_of_equality(&mut self, op: Comparison, span: Span) {
+        if matches!(op, Comparison::Equal | Comparison::NotEqual) {
+            let diagnostic = Diagnostic::new(Code::FloatEquality, span, "equality on a decimal number", "hit only by exactly this value");
+            self.report(diagnostic.help("ask for a range instead: `x in 36.5..37.5`"));
+        }
+    }
+}
+
+/// The name that an expression is, parentheses apart.
+pub(super) fn bare_name(expr: &Expr) -> Option<&str> {
+    match &expr.node {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Paren(inner) => bare_name(inner),
+        _ => None,
+    }
+}
+
+/// The operator with its sides exchanged.
+fn flip(op: Comparison) -> Comparison {
+    match op {
+        Comparison::Equal | Comparison::NotEqual => op,
+        Comparison::Less => Comparison::Greater,
+        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+        Comparison::Greater => Comparison::Less,
+        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+    }
+}
+
+/// What the range decides before any reading comes, if it does.
+fn decided(op: Comparison, value: f64, range: &Plausible) -> Option<bool> {
+    let (low, high) = (range.low, range.high);
+    let (always, never) = match op {
+        Comparison::Equal => (low == value && high == value, value < low || value > high),
+        Comparison::NotEqual => (value < low || value > high, low == value && high == value),
+        Comparison::Less => (high < value, low >= value),
+        Comparison::LessOrEqual => (high <= value, low > value),
+        Comparison::Greater => (low > value, high <= value),
+        Comparison::GreaterOrEqual => (low >= value, high < value),
+    };
+    match (always, never) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}

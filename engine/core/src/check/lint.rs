@@ -1,0 +1,63 @@
+//! What is suspicious in a rule set that means something all the same.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{CheckedExpected, CheckedRules};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::syntax::ast::Let;
+
+/// Adds the warnings about the rule set as a whole.
+pub(super) fn check(lets: &[&Let], checked: &mut CheckedRules) {
+    let mut warnings = unused_lets(lets, checked);
+    warnings.extend(unused_topics(checked));
+    warnings.extend(untested(checked));
+    warnings.extend(same_conditions(checked));
+    checked.lowering.diagnostics.extend(warnings);
+}
+
+fn unused_lets(lets: &[&Let], checked: &CheckedRules) -> Vec<Diagnostic> {
+    let unused = lets.iter().filter(|item| !checked.lowering.names.used.contains(&item.name.node));
+    let warning = |item: &&Let| {
+        let message = format!("nothing uses `{}`", item.name.node);
+        Diagnostic::new(Code::Unused, item.name.span, message, "expected a rule that mentions it, or none of it")
+    };
+    unused.map(warning).collect()
+}
+
+fn unused_topics(checked: &CheckedRules) -> Vec<Diagnostic> {
+    let written: HashSet<&str> = checked.rules.iter().map(|rule| rule.topic.as_str()).collect();
+    let unused = checked.topics.iter().filter(|topic| !written.contains(topic.name.as_str()));
+    let warning = |(name, span): (&str, _)| {
+        Diagnostic::new(Code::Unused, span, format!("no rule writes to `{name}`"), "expected a rule of this topic")
+    };
+    unused.filter_map(|topic| Some((topic.name.as_str(), topic.declared?))).map(warning).collect()
+}
+
+fn untested(checked: &CheckedRules) -> Vec<Diagnostic> {
+    let expectations = checked.tests.iter().flat_map(|test| &test.steps).flat_map(|step| &step.expectations);
+    let mentioned: HashSet<&CheckedExpected> = expectations.map(|expectation| &expectation.what).collect();
+    let is_tested = |rule: &super::CheckedRule| match rule.named {
+        true => mentioned.contains(&CheckedExpected::Rule(rule.name.clone())),
+        false => mentioned.contains(&CheckedExpected::Topic(rule.topic.clone())),
+    };
+    let untested = checked.rules.iter().filter(|rule| !is_tested(rule));
+    let warning = |rule: &super::CheckedRule| {
+        let message = format!("no test mentions the rule `{}`", rule.name);
+        let help = format!("add one: `test \"…\" {{ given {{ … }} expect {} }}`", if rule.named { &rule.name } else { &rule.topic });
+        Diagnostic::new(Code::Untested, rule.span, message, "untested").help(help)
+    };
+    untested.map(warning).collect()
+}
+
+fn same_conditions(checked: &CheckedRules) -> Vec<Diagnostic> {
+    let mut first = HashMap::new();
+    let mut warnings = Vec::new();
+    for rule in &checked.rules {
+        if let Some(other) = first.insert((rule.topic.as_str(), rule.condition), rule) {
+            let message = format!("`{}` and `{}` have the same condition", other.name, rule.name);
+            let diagnostic = Diagnostic::new(Code::SameCondition, rule.span, message, "always matches together with the other");
+            warnings.push(diagnostic.also(other.span, "the other"));
+        }
+    }
+    warnings
+}

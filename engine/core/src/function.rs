@@ -1,0 +1,82 @@
+//! The functions of the language: names, arguments, meaning.
+
+use std::fmt;
+
+/// A function of numbers that needs no history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// `abs(a)`
+    Abs,
+    /// `round(a)`
+    Round,
+    /// `min(a, b, …)`
+    Min,
+    /// `max(a, b, …)`
+    Max,
+}
+
+impl Function {
+    /// Every function.
+    pub const ALL: [Function; 4] = [Function::Abs, Function::Round, Function::Min, Function::Max];
+
+    /// Its name in rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::Abs => "abs",
+            Function::Round => "round",
+            Function::Min => "min",
+            Function::Max => "max",
+        }
+    }
+
+    /// The function of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name() == name)
+    }
+
+    /// Whether it takes so many arguments.
+    pub fn takes(self, arguments: usize) -> bool {
+        match self {
+            Function::Abs | Function::Round => arguments == 1,
+            Function::Min | Function::Max => arguments >= 2,
+        }
+    }
+
+    /// How many arguments it takes, in words.
+    pub fn arguments(self) -> &'static str {
+        match self {
+            Function::Abs | Function::Round => "one number",
+            Function::Min | Function::Max => "two numbers or more",
+        }
+    }
+
+    /// Folds one more argument in; NaN (unknown) stays NaN. `abs` and `round` have only the first.
+    pub fn fold(self, first: f64, next: f64) -> f64 {
+        if first.is_nan() || next.is_nan() {
+            return f64::NAN;
+        }
+        match self {
+            Function::Abs | Function::Round => first,
+            Function::Min => first.min(next),
+            Function::Max => first.max(next),
+        }
+    }
+
+    /// What it does to its first argument. `round` takes halves away from zero.
+    pub fn start(self, first: f64) -> f64 {
+        match self {
+            Function::Abs => first.abs(),
+            Function::Round => first.round(),
+            Function::Min | Function::Max => first,
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The functions over a window of time, which a later version decides.
+pub const WINDOWED: [&str; 9] = ["avg", "min", "max", "sum", "stddev", "count", "rise", "fall", "previous"];

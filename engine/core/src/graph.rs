@@ -1,0 +1,174 @@
+//! What conditions and values mean, after names are resolved: one node for each distinct sub-expression, however many
+//! rules and `let`s use it. Nodes stand behind those they are made of.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use crate::function::Function;
+use crate::syntax::ast::{Comparison, Status};
+use crate::types::FieldId;
+
+/// A node of [`Graph::values`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ValueId(pub(crate) u32);
+
+/// A node of [`Graph::conditions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ConditionId(pub(crate) u32);
+
+/// An f64 that can be a key: equal when the bits are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Exact(u64);
+
+impl Exact {
+    pub(crate) fn new(value: f64) -> Self {
+        Self(value.to_bits())
+    }
+
+    pub(crate) fn get(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
+
+/// A number, enum code, truth value or time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Value {
+    Field(FieldId),
+    Constant(Exact),
+    Negative(ValueId),
+    Arithmetic(ValueId, Arithmetic, ValueId),
+    Call(Function, Vec<ValueId>),
+}
+
+/// The four operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+/// A three-valued condition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Condition {
+    And(Vec<ConditionId>),
+    Or(Vec<ConditionId>),
+    Not(ConditionId),
+    Predicate(Predicate),
+}
+
+/// A condition that has no conditions in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Predicate {
+    Compare(ValueId, Comparison, ValueId),
+    /// The text field says exactly this.
+    Says(FieldId, String),
+    /// The two text fields say the same.
+    SaysSame(FieldId, FieldId),
+    Is(FieldId, Status),
+}
+
+/// All nodes of a rule set.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) values: Interned<Value>,
+    pub(crate) conditions: Interned<Condition>,
+}
+
+/// Nodes, each once, in order of first mention.
+#[derive(Debug)]
+pub(crate) struct Interned<T> {
+    nodes: Vec<T>,
+    ids: HashMap<T, u32>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self { nodes: Vec::new(), ids: HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Interned<T> {
+    /// The position of `node`, which is added if it is new.
+    pub(crate) fn intern(&mut self, node: T) -> u32 {
+        if let Some(id) = self.ids.get(&node) {
+            return *id;
+        }
+        let id = self.nodes.len() as u32;
+        self.nodes.push(node.clone());
+        self.ids.insert(node, id);
+        id
+    }
+
+    pub(crate) fn get(&self, id: u32) -> &T {
+        &self.nodes[id as usize]
+    }
+
+    pub(crate) fn nodes(&self) -> &[T] {
+        &self.nodes
+    }
+}
+
+impl Graph {
+    pub(crate) fn value(&mut self, value: Value) -> ValueId {
+        ValueId(self.values.intern(value))
+    }
+
+    pub(crate) fn condition(&mut self, condition: Condition) -> ConditionId {
+        ConditionId(self.conditions.intern(condition))
+    }
+
+    /// The fields of a condition in order of first mention.
+    pub(crate) fn fields_of(&self, root: ConditionId) -> Vec<FieldId> {
+        let mut fields = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match self.conditions.get(id.0) {
+                Condition::And(parts) | Condition::Or(parts) => stack.extend(parts.iter().rev()),
+                Condition::Not(part) => stack.push(*part),
+                Condition::Predicate(predicate) => self.fields_of_predicate(predicate, &mut fields),
+            }
+        }
+        fields
+    }
+
+    fn fields_of_predicate(&self, predicate: &Predicate, fields: &mut Vec<FieldId>) {
+        match predicate {
+            Predicate::Compare(left, _, right) => self.fields_of_values(&[*left, *right], fields),
+            Predicate::Says(field, _) | Predicate::Is(field, _) => mention(*field, fields),
+            Predicate::SaysSame(left, right) => {
+                mention(*left, fields);
+                mention(*right, fields);
+            }
+        }
+    }
+
+    /// Adds the fields of the values, in order of first mention.
+    pub(crate) fn fields_of_values(&self, roots: &[ValueId], fields: &mut Vec<FieldId>) {
+        let mut seen = std::collections::HashSet::new();
+        let mut stack: Vec<ValueId> = roots.iter().rev().copied().collect();
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match self.values.get(id.0) {
+                Value::Field(field) => mention(*field, fields),
+                Value::Constant(_) => {}
+                Value::Negative(inner) => stack.push(*inner),
+                Value::Arithmetic(left, _, right) => stack.extend([*right, *left]),
+                Value::Call(_, arguments) => stack.extend(arguments.iter().rev()),
+            }
+        }
+    }
+}
+
+fn mention(field: FieldId, fields: &mut Vec<FieldId>) {
+    if !fields.contains(&field) {
+        fields.push(field);
+    }
+}

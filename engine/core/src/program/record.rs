@@ -1,0 +1,95 @@
+//! The bytes of derived records and stored readings: from the slices that arrived, nothing re-serialised.
+
+use super::step::Row;
+use super::{Program, RuleInfo, TopicPlan};
+use crate::json::escape_into;
+use crate::reading::Undeclared;
+use crate::types::{FieldId, Type};
+
+/// Appends a whole number.
+pub(super) fn write_int(value: i64, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+impl Program {
+    /// `{"patient":…,"ts":…`, the patient only if there is one.
+    fn write_head(row: &Row<'_>, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if let Some(patient) = row.patient {
+            out.extend_from_slice(b"\"patient\":\"");
+            escape_into(patient, out);
+            out.extend_from_slice(b"\",");
+        }
+        out.extend_from_slice(b"\"ts\":");
+        write_int(row.time, out);
+    }
+
+    /// `"origin":{…}}`, the end of every output.
+    pub(super) fn write_origin(&self, row: &Row<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.origin.before_partition);
+        write_int(i64::from(row.record.partition), out);
+        out.extend_from_slice(b",\"offset\":");
+        write_int(row.record.offset, out);
+        out.extend_from_slice(&self.origin.after_offset);
+    }
+
+    /// `research/0/42@1700000000123`
+    pub(super) fn write_place(&self, row: &Row<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.decoder.schema().stream.as_bytes());
+        out.push(b'/');
+        write_int(i64::from(row.record.partition), out);
+        out.push(b'/');
+        write_int(row.record.offset, out);
+        out.push(b'@');
+        write_int(row.time, out);
+    }
+
+    pub(super) fn write_derived(&self, topic: &TopicPlan, rules: &[&RuleInfo], row: &Row<'_>, out: &mut Vec<u8>) {
+        Self::write_head(row, out);
+        for field in &topic.fields {
+            if !row.value(*field).is_nan() {
+                out.push(b',');
+                out.extend_from_slice(&self.field_names[field.index()]);
+                out.push(b':');
+                self.write_value(*field, row, out);
+            }
+        }
+        if topic.undeclared {
+            for field in row.undeclared.iter().filter(|field| !field.superseded) {
+                write_undeclared(field, row, out);
+            }
+        }
+        out.extend_from_slice(b",\"rules\":[");
+        for (index, rule) in rules.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&rule.quoted);
+        }
+        out.extend_from_slice(b"],");
+        self.write_origin(row, out);
+    }
+
+    /// A known field's value as outputs carry it.
+    pub(super) fn write_value(&self, id: FieldId, row: &Row<'_>, out: &mut Vec<u8>) {
+        let value = row.value(id);
+        match &self.decoder.schema().field(id).kind {
+            Type::Int | Type::Float | Type::Text => out.extend_from_slice(row.raw(id)),
+            Type::Bool => out.extend_from_slice(if value == 1.0 { b"true" } else { b"false" }),
+            Type::Time => write_int(value as i64, out),
+            Type::Enum(labels) => {
+                let label = labels.iter().find(|label| label.code == value);
+                out.extend_from_slice(label.map_or(b"null", |label| label.written.as_bytes()));
+            }
+        }
+    }
+}
+
+fn write_undeclared(field: &Undeclared, row: &Row<'_>, out: &mut Vec<u8>) {
+    out.push(b',');
+    out.extend_from_slice(row.bytes(field.name));
+    out.push(b':');
+    out.extend_from_slice(row.bytes(field.value));
+}

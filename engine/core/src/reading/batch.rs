@@ -1,0 +1,101 @@
+//! The columns of a batch: per field the values as numbers, what is missing and invalid, and where the bytes stand.
+
+use super::Bits;
+use crate::types::{FieldId, Schema, Type};
+
+/// Bytes of a row: in the row's record, or in the batch's own arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Slice {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) in_arena: bool,
+}
+
+/// A field that the stream does not declare, as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Undeclared {
+    pub(crate) row: u32,
+    /// The name, quotes included.
+    pub(crate) name: Slice,
+    pub(crate) value: Slice,
+    /// Whether the same reading has the name again further on.
+    pub(crate) superseded: bool,
+}
+
+/// One field's values over the batch.
+#[derive(Debug, Default)]
+pub(crate) struct Column {
+    /// The number rules work with; NaN where the field is not known (a known one is always finite).
+    pub(crate) values: Vec<f64>,
+    pub(crate) missing: Bits,
+    pub(crate) invalid: Bits,
+    /// Number fields: the digits that arrived. Text fields: the JSON string that arrived, quotes included.
+    pub(crate) raw: Vec<Slice>,
+    /// Text fields: the text.
+    pub(crate) text: Vec<Slice>,
+}
+
+/// The readings of one step. Buffers are reused from one batch to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) columns: Vec<Column>,
+    /// Per row: which record of the step it is.
+    pub(crate) records: Vec<u32>,
+    /// Per row: the time, in epoch milliseconds.
+    pub(crate) times: Vec<i64>,
+    /// Per row: the patient, if any.
+    pub(crate) patients: Vec<Option<Slice>>,
+    /// In order of rows.
+    pub(crate) undeclared: Vec<Undeclared>,
+    pub(crate) arena: Vec<u8>,
+}
+
+impl Batch {
+    /// Empties the batch, with room for `rows` readings of `schema`.
+    pub(crate) fn reset(&mut self, schema: &Schema, rows: usize) {
+        self.columns.resize_with(schema.fields.len(), Column::default);
+        for (column, field) in self.columns.iter_mut().zip(&schema.fields) {
+            column.values.clear();
+            column.values.resize(rows, f64::NAN);
+            column.missing.reset(rows);
+            column.invalid.reset(rows);
+            column.raw.clear();
+            column.raw.resize(rows, Slice::default());
+            column.text.clear();
+            if field.kind == Type::Text {
+                column.text.resize(rows, Slice::default());
+            }
+        }
+        self.records.clear();
+        self.times.clear();
+        self.patients.clear();
+        self.undeclared.clear();
+        self.arena.clear();
+    }
+
+    /// How many readings there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn column(&self, field: FieldId) -> &Column {
+        &self.columns[field.index()]
+    }
+
+    pub(crate) fn column_mut(&mut self, field: FieldId) -> &mut Column {
+        &mut self.columns[field.index()]
+    }
+
+    /// The slice's bytes; `record` is the value of its row's record.
+    pub(crate) fn bytes<'a>(&'a self, slice: Slice, record: &'a [u8]) -> &'a [u8] {
+        let from = if slice.in_arena { self.arena.as_slice() } else { record };
+        &from[slice.start as usize..slice.end as usize]
+    }
+
+    /// Keeps bytes that do not stand in the record as they are needed.
+    pub(crate) fn keep(&mut self, bytes: &[u8]) -> Slice {
+        let start = self.arena.len() as u32;
+        self.arena.extend_from_slice(bytes);
+        Slice { start, end: self.arena.len() as u32, in_arena: true }
+    }
+}
