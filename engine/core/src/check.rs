@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 pub(crate) use expr::Lowering;
 pub(crate) use rule::{CheckedAlert, CheckedRule};
 pub(crate) use template::Piece;
-pub use test::CheckedTest;
-pub(crate) use test::{CheckedExpected, CheckedExpectation};
+
+pub(crate) use test::{CheckedExpectation, CheckedExpected, CheckedTest};
 pub(crate) use topic::{CheckedFields, CheckedTopic};
 
 use self::names::Names;
@@ -83,7 +83,8 @@ pub(crate) fn check(files: &[File]) -> Result<CheckedRules, Vec<Diagnostic>> {
     };
     for again in &all.streams[1..] {
         let message = "a second stream is declared";
-        let diagnostic = Diagnostic::new(Code::TwoStreams, again.name.span, message, "expected one in all files together");
+        let diagnostic =
+            Diagnostic::new(Code::TwoStreams, again.name.span, message, "expected one in all files together");
         diagnostics.push(diagnostic.also(stream.name.span, "first declared here"));
     }
     let mut owned = Owned::default();
@@ -94,7 +95,8 @@ pub(crate) fn check(files: &[File]) -> Result<CheckedRules, Vec<Diagnostic>> {
     lets::resolve(&all.lets, &mut lowering);
     let mut topics = topics(&all, &mut owned, &mut lowering);
     let mut names = RuleNames::default();
-    let rules: Vec<CheckedRule> = all.rules.iter().filter_map(|rule| rule::check(rule, &mut names, &mut lowering)).collect();
+    let rules: Vec<CheckedRule> =
+        all.rules.iter().filter_map(|rule| rule::check(rule, &mut names, &mut lowering)).collect();
     topics.extend(undeclared_topics(&all.rules, &topics, &owned, &mut lowering));
     let targets = test::Targets {
         topics: topics.iter().map(|topic| topic.name.as_str()).collect(),
@@ -143,7 +145,12 @@ fn topics(all: &Declarations<'_>, owned: &mut Owned, lowering: &mut Lowering) ->
 }
 
 /// The topics that rules write to and nothing declares, by name.
-fn undeclared_topics(rules: &[&ast::Rule], declared: &[CheckedTopic], owned: &Owned, lowering: &mut Lowering) -> Vec<CheckedTopic> {
+fn undeclared_topics(
+    rules: &[&ast::Rule],
+    declared: &[CheckedTopic],
+    owned: &Owned,
+    lowering: &mut Lowering,
+) -> Vec<CheckedTopic> {
     let mut found = BTreeSet::new();
     for rule in rules {
         let name = &rule.topic;

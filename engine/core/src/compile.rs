@@ -83,7 +83,12 @@ fn parse_all(files: &[SourceFile]) -> (Vec<ast::File>, Vec<Diagnostic>) {
 fn may_stand_in_a_broken_file(code: Code) -> bool {
     matches!(
         code,
-        Code::UnknownName | Code::TestReference | Code::UndeclaredTopic | Code::Unused | Code::Untested | Code::NoStream
+        Code::UnknownName
+            | Code::TestReference
+            | Code::UndeclaredTopic
+            | Code::Unused
+            | Code::Untested
+            | Code::NoStream
     )
 }
 
@@ -122,7 +127,8 @@ impl Changes {
                 Some(_) => {}
             }
         }
-        changes.removed = old.rules().iter().map(|rule| rule.name.clone()).filter(|name| !after.contains_key(name)).collect();
+        changes.removed =
+            old.rules().iter().map(|rule| rule.name.clone()).filter(|name| !after.contains_key(name)).collect();
         changes
     }
 }

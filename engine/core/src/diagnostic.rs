@@ -81,6 +81,8 @@ codes! {
     BadNumber = "E213" Error;
     /// A test that names something that is not there.
     TestReference = "E301" Error;
+    /// A test whose expectation was not met.
+    TestFailed = "E302" Error;
     /// A part of the language that a later version brings.
     NotYet = "E901" Error;
     /// A topic that is written to and not declared.

@@ -104,10 +104,6 @@ impl<T: Clone + Eq + Hash> Interned<T> {
     pub(crate) fn get(&self, id: u32) -> &T {
         &self.nodes[id as usize]
     }
-
-    pub(crate) fn nodes(&self) -> &[T] {
-        &self.nodes
-    }
 }
 
 impl Graph {

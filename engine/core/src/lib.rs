@@ -3,9 +3,16 @@
 //! Everything that decides is here, and nothing that can fail for reasons of the world: no I/O, no async, no clock, no
 //! threads. The same text, readings and state give the same bytes out.
 
+mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod function;
+mod graph;
+mod json;
 pub mod program;
 pub mod reading;
+pub mod scenario;
 pub mod source;
 pub mod syntax;
+mod types;
+mod unit;

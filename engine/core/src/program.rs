@@ -12,8 +12,8 @@ use nodes::{NodeId, Nodes};
 pub use output::{Output, OutputKind, Outputs};
 pub use step::Workspace;
 
-pub use crate::reading::{DeadLetter, Limits, Reason};
 use crate::reading::Decoder;
+pub use crate::reading::{DeadLetter, Limits, Reason};
 use crate::types::FieldId;
 
 /// A topic, by position in [`Program::topics`].

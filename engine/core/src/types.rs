@@ -4,80 +4,80 @@ use crate::unit::Unit;
 
 /// A declared field, by position in [`Schema::fields`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FieldId(pub u32);
+pub(crate) struct FieldId(pub(crate) u32);
 
 impl FieldId {
     /// The position.
-    pub fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 /// The stream: where readings come from, and what they hold.
 #[derive(Debug, Clone)]
-pub struct Schema {
+pub(crate) struct Schema {
     /// The Kafka topic.
-    pub stream: String,
+    pub(crate) stream: String,
     /// The collection for readings as they arrived.
-    pub store: Option<String>,
+    pub(crate) store: Option<String>,
     /// The fields in declared order.
-    pub fields: Vec<Field>,
+    pub(crate) fields: Vec<Field>,
     /// The field that names the patient.
-    pub key: Option<FieldId>,
+    pub(crate) key: Option<FieldId>,
     /// The field that bears the reading's time.
-    pub event: Option<FieldId>,
+    pub(crate) event: Option<FieldId>,
 }
 
 impl Schema {
     /// The field of that name.
-    pub fn find(&self, name: &str) -> Option<FieldId> {
+    pub(crate) fn find(&self, name: &str) -> Option<FieldId> {
         self.fields.iter().position(|field| field.name == name).map(|index| FieldId(index as u32))
     }
 
     /// The field's declaration.
-    pub fn field(&self, id: FieldId) -> &Field {
+    pub(crate) fn field(&self, id: FieldId) -> &Field {
         &self.fields[id.index()]
     }
 }
 
 /// A declared field.
 #[derive(Debug, Clone)]
-pub struct Field {
+pub(crate) struct Field {
     /// Its name in the JSON object.
-    pub name: String,
+    pub(crate) name: String,
     /// Its type.
-    pub kind: Type,
+    pub(crate) kind: Type,
     /// What is plausible, inclusive.
-    pub range: Option<Plausible>,
+    pub(crate) range: Option<Plausible>,
     /// Its unit.
-    pub unit: Option<Unit>,
+    pub(crate) unit: Option<Unit>,
     /// Numbers that stand for "not measured".
-    pub missing: Vec<f64>,
+    pub(crate) missing: Vec<f64>,
     /// Texts that stand for "not measured".
-    pub missing_texts: Vec<String>,
+    pub(crate) missing_texts: Vec<String>,
 }
 
 /// An inclusive range of plausible values, with the bounds as the author wrote them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plausible {
+pub(crate) struct Plausible {
     /// Lower bound.
-    pub low: f64,
+    pub(crate) low: f64,
     /// Upper bound.
-    pub high: f64,
+    pub(crate) high: f64,
     /// `30..300`, for diagnostics.
-    pub written: String,
+    pub(crate) written: String,
 }
 
 impl Plausible {
     /// Whether the value lies inside.
-    pub fn contains(&self, value: f64) -> bool {
+    pub(crate) fn contains(&self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
 }
 
 /// A field's type.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Type {
+pub(crate) enum Type {
     /// An integral number.
     Int,
     /// A number.
@@ -94,18 +94,18 @@ pub enum Type {
 
 /// A label of an enum and its code.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Label {
+pub(crate) struct Label {
     /// The label.
-    pub name: String,
+    pub(crate) name: String,
     /// Its code.
-    pub code: f64,
+    pub(crate) code: f64,
     /// The code as declared, and as outputs carry it.
-    pub written: String,
+    pub(crate) written: String,
 }
 
 impl Type {
     /// The type in the user's words.
-    pub fn describe(&self) -> &'static str {
+    pub(crate) fn describe(&self) -> &'static str {
         match self {
             Type::Int => "a whole number",
             Type::Float => "a number",

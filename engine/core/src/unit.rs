@@ -6,7 +6,7 @@ use num_traits::{One, ToPrimitive, Zero};
 
 /// A UCUM code that is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Unit(&'static Row);
+pub(crate) struct Unit(&'static Row);
 
 /// A code, what it measures, and its exact place on that scale: `base = value * factor + offset`.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -141,34 +141,34 @@ static UNITS: &[Row] = &[
 
 impl Unit {
     /// The unit of that UCUM code (case-sensitive).
-    pub fn find(code: &str) -> Option<Self> {
+    pub(crate) fn find(code: &str) -> Option<Self> {
         UNITS.iter().find(|row| row.code == code).map(Self)
     }
 
     /// Every code that is known.
-    pub fn codes() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
         UNITS.iter().map(|row| row.code)
     }
 
     /// The UCUM code.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         self.0.code
     }
 
     /// Whether a quantity in this unit can be given in `other`.
-    pub fn converts_to(self, other: Self) -> bool {
+    pub(crate) fn converts_to(self, other: Self) -> bool {
         self == other || (self.0.scale == other.0.scale && self.0.scale != Scale::Own)
     }
 
     /// The codes this unit converts to, itself first.
-    pub fn relatives(self) -> Vec<&'static str> {
+    pub(crate) fn relatives(self) -> Vec<&'static str> {
         let others = UNITS.iter().map(Self).filter(|other| *other != self && self.converts_to(*other));
         std::iter::once(self).chain(others).map(Self::code).collect()
     }
 
     /// The decimal number `text` of this unit in `other`, worked out exactly and rounded to f64 once; `None` if the
     /// units do not convert, or `text` is no decimal number that f64 can hold.
-    pub fn convert(self, text: &str, other: Self) -> Option<f64> {
+    pub(crate) fn convert(self, text: &str, other: Self) -> Option<f64> {
         if self == other {
             return text.parse().ok().filter(|value: &f64| value.is_finite());
         }

@@ -26,7 +26,9 @@ impl Lowering {
                 let flipped = Spanned::new(flip(op.node), op.span);
                 self.field_and_number(*field, flipped, literal, span)
             }
-            (Typed::Field(field), other) | (other, Typed::Field(field)) if !matches!(other, Typed::Field(_) | Typed::Number(_)) => {
+            (Typed::Field(field), other) | (other, Typed::Field(field))
+                if !matches!(other, Typed::Field(_) | Typed::Number(_)) =>
+            {
                 self.field_and_literal(*field, op, other, span)
             }
             (Typed::Field(left), Typed::Field(right)) => self.two_fields(*left, op, *right, span),
@@ -53,7 +55,13 @@ impl Lowering {
         }
     }
 
-    pub(super) fn in_range(&mut self, value: &Expr, range: &Range, unit: Option<&Spanned<String>>, span: Span) -> Typed {
+    pub(super) fn in_range(
+        &mut self,
+        value: &Expr,
+        range: &Range,
+        unit: Option<&Spanned<String>>,
+        span: Span,
+    ) -> Typed {
         let typed = self.expr(value);
         let low = self.quantity(&range.low.node, unit, range.low.span);
         let high = self.quantity(&range.high.node, unit, range.high.span);
@@ -70,7 +78,12 @@ impl Lowering {
         };
         if from > to {
             let message = "the range is empty, so this is never true";
-            return self.report(Diagnostic::new(Code::AlwaysDecided, span, message, "expected the smaller number first"));
+            return self.report(Diagnostic::new(
+                Code::AlwaysDecided,
+                span,
+                message,
+                "expected the smaller number first",
+            ));
         }
         if let Typed::Field(field) = typed
             && let Some(plausible) = self.names.schema.field(field).range.clone()
@@ -192,10 +205,14 @@ impl Lowering {
 
     fn decided(&mut self, field: FieldId, plausible: &Plausible, truth: &str, span: Span) -> Typed {
         let field = self.names.schema.field(field);
-        let message = format!("this is always {truth} where `{}` is known: it is plausible in {}", field.name, plausible.written);
+        let message =
+            format!("this is always {truth} where `{}` is known: it is plausible in {}", field.name, plausible.written);
         let name = field.name.clone();
-        let diagnostic = Diagnostic::new(Code::AlwaysDecided, span, message, "expected a number that the range leaves open");
-        self.report(diagnostic.help(format!("to ask for values outside the range, write `{name} is invalid`; for no value, `{name} is missing`")))
+        let diagnostic =
+            Diagnostic::new(Code::AlwaysDecided, span, message, "expected a number that the range leaves open");
+        self.report(diagnostic.help(format!(
+            "to ask for values outside the range, write `{name} is invalid`; for no value, `{name} is missing`"
+        )))
     }
 
     fn field_and_literal(&mut self, field: FieldId, op: Spanned<Comparison>, literal: &Typed, span: Span) -> Typed {
@@ -226,7 +243,8 @@ impl Lowering {
     }
 
     fn cannot_compare(&mut self, field: FieldId, other: &Typed, span: Span) -> Typed {
-        let message = format!("{} cannot be compared with {}", self.describe(&Typed::Field(field)), self.describe(other));
+        let message =
+            format!("{} cannot be compared with {}", self.describe(&Typed::Field(field)), self.describe(other));
         let label = match self.names.schema.field(field).kind {
             Type::Int | Type::Float => "expected a number beside it",
             Type::Bool => "expected `true`, `false`, 1 or 0 beside it",
@@ -242,7 +260,8 @@ impl Lowering {
         let numeric = |kind: &Type| matches!(kind, Type::Int | Type::Float);
         if numeric(&first.kind) && numeric(&second.kind) {
             if first.unit != second.unit {
-                let message = format!("`{}` and `{}` are compared as bare numbers of different units", first.name, second.name);
+                let message =
+                    format!("`{}` and `{}` are compared as bare numbers of different units", first.name, second.name);
                 self.report(Diagnostic::new(Code::UnitsDiffer, span, message, "compared without converting"));
             }
             return self.numbers(&Typed::Field(left), op, &Typed::Field(right), span);
@@ -281,7 +300,12 @@ impl Lowering {
             self.warn_of_equality(op.node, span);
         }
         if let (Typed::Quantity(_), Typed::Quantity(_)) = (left, right) {
-            self.report(Diagnostic::new(Code::Constant, span, "two written numbers are compared", "the same for every reading"));
+            self.report(Diagnostic::new(
+                Code::Constant,
+                span,
+                "two written numbers are compared",
+                "the same for every reading",
+            ));
         }
         if matches!(left, Typed::Quantity(_)) {
             return Typed::Condition(self.predicate(Predicate::Compare(second, flip(op.node), first)));
@@ -314,7 +338,12 @@ impl Lowering {
         {
             let amount = unit.convert(&literal.text, own);
             if amount.is_none() {
-                let message = format!("`{}` is in `{}`, which `{}` does not convert to", self.field_name(*field), own.code(), unit.code());
+                let message = format!(
+                    "`{}` is in `{}`, which `{}` does not convert to",
+                    self.field_name(*field),
+                    own.code(),
+                    unit.code()
+                );
                 let label = format!("expected one of `{}`", own.relatives().join("`, `"));
                 self.report(Diagnostic::new(Code::UnitMismatch, literal.span, message, label));
             }
@@ -341,7 +370,12 @@ impl Lowering {
 
     fn warn_of_equality(&mut self, op: Comparison, span: Span) {
         if matches!(op, Comparison::Equal | Comparison::NotEqual) {
-            let diagnostic = Diagnostic::new(Code::FloatEquality, span, "equality on a decimal number", "hit only by exactly this value");
+            let diagnostic = Diagnostic::new(
+                Code::FloatEquality,
+                span,
+                "equality on a decimal number",
+                "hit only by exactly this value",
+            );
             self.report(diagnostic.help("ask for a range instead: `x in 36.5..37.5`"));
         }
     }

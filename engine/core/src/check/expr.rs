@@ -6,9 +6,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::function::{Function, WINDOWED};
 use crate::graph::{Arithmetic, Condition, ConditionId, Exact, Graph, Predicate, Value, ValueId};
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{
-    Comparison, Expr, ExprKind, LiteralKind, Name, Negated, Number, ProductOp, Status, SumOp,
-};
+use crate::syntax::ast::{Comparison, Expr, ExprKind, LiteralKind, Name, Negated, Number, ProductOp, Status, SumOp};
 use crate::types::Type;
 use crate::unit::Unit;
 
@@ -275,7 +273,15 @@ fn count(arguments: usize) -> String {
 pub(super) fn unknown_unit(code: &Spanned<String>) -> Diagnostic {
     let message = format!("`{}` is not a UCUM code that is known here", code.node);
     let diagnostic = Diagnostic::new(Code::UnknownUnit, code.span, message, "expected a UCUM code such as `mm[Hg]`");
-    let spelled = [("mmHg", "mm[Hg]"), ("°C", "Cel"), ("C", "Cel"), ("F", "[degF]"), ("°F", "[degF]"), ("bpm", "/min"), ("years", "a")];
+    let spelled = [
+        ("mmHg", "mm[Hg]"),
+        ("°C", "Cel"),
+        ("C", "Cel"),
+        ("F", "[degF]"),
+        ("°F", "[degF]"),
+        ("bpm", "/min"),
+        ("years", "a"),
+    ];
     match spelled.iter().find(|(common, _)| *common == code.node) {
         Some((_, ucum)) => diagnostic.help(format!("did you mean `{ucum}`?")),
         None => diagnostic.suggest(&code.node, Unit::codes()),

@@ -11,7 +11,8 @@ use crate::syntax::ast::{Expr, ExprKind, Let};
 
 /// Resolves all `let`s; no recursion, so that a chain of them may be long.
 pub(super) fn resolve(lets: &[&Let], lowering: &mut Lowering) {
-    let by_name: HashMap<&str, usize> = lets.iter().enumerate().rev().map(|(index, item)| (item.name.node.as_str(), index)).collect();
+    let by_name: HashMap<&str, usize> =
+        lets.iter().enumerate().rev().map(|(index, item)| (item.name.node.as_str(), index)).collect();
     let uses: Vec<Vec<usize>> = lets.iter().map(|item| used(&item.value, &by_name, &lowering.names)).collect();
     let mut state = vec![State::New; lets.len()];
     for start in 0..lets.len() {
@@ -54,7 +55,8 @@ fn circular(lets: &[&Let], stack: &[(usize, usize)], start: usize, lowering: &mu
     let circle: Vec<usize> = stack.iter().map(|(index, _)| *index).skip_while(|index| *index != start).collect();
     let first = &lets[start].name;
     let message = format!("`{}` means itself", first.node);
-    let mut diagnostic = Diagnostic::new(Code::CircularLet, first.span, message, "expected something that does not lead back here");
+    let mut diagnostic =
+        Diagnostic::new(Code::CircularLet, first.span, message, "expected something that does not lead back here");
     for index in circle.iter().skip(1) {
         diagnostic = diagnostic.also(lets[*index].name.span, "by way of this");
     }
@@ -73,7 +75,9 @@ fn used(expr: &Expr, by_name: &HashMap<&str, usize>, names: &Names) -> Vec<usize
             ExprKind::Literal(_) => {}
             ExprKind::Name(name) => found.extend(by_name.get(name.as_str())),
             ExprKind::Is(name, ..) => found.extend(by_name.get(name.node.as_str())),
-            ExprKind::Paren(inner) | ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::For(inner, _) => stack.push(inner),
+            ExprKind::Paren(inner) | ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::For(inner, _) => {
+                stack.push(inner)
+            }
             ExprKind::Or(parts) | ExprKind::And(parts) => stack.extend(parts),
             ExprKind::Then(first, second, _) => stack.extend([first.as_ref(), second.as_ref()]),
             ExprKind::Compare(left, _, right) => stack.extend(compared(left, right, names)),

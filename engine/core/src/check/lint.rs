@@ -43,7 +43,10 @@ fn untested(checked: &CheckedRules) -> Vec<Diagnostic> {
     let untested = checked.rules.iter().filter(|rule| !is_tested(rule));
     let warning = |rule: &super::CheckedRule| {
         let message = format!("no test mentions the rule `{}`", rule.name);
-        let help = format!("add one: `test \"…\" {{ given {{ … }} expect {} }}`", if rule.named { &rule.name } else { &rule.topic });
+        let help = format!(
+            "add one: `test \"…\" {{ given {{ … }} expect {} }}`",
+            if rule.named { &rule.name } else { &rule.topic }
+        );
         Diagnostic::new(Code::Untested, rule.span, message, "untested").help(help)
     };
     untested.map(warning).collect()
@@ -55,7 +58,8 @@ fn same_conditions(checked: &CheckedRules) -> Vec<Diagnostic> {
     for rule in &checked.rules {
         if let Some(other) = first.insert((rule.topic.as_str(), rule.condition), rule) {
             let message = format!("`{}` and `{}` have the same condition", other.name, rule.name);
-            let diagnostic = Diagnostic::new(Code::SameCondition, rule.span, message, "always matches together with the other");
+            let diagnostic =
+                Diagnostic::new(Code::SameCondition, rule.span, message, "always matches together with the other");
             warnings.push(diagnostic.also(other.span, "the other"));
         }
     }

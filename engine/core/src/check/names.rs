@@ -23,13 +23,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(schema: Schema) -> Self {
-        Self {
-            schema,
-            lets: HashMap::new(),
-            scores: HashSet::new(),
-            let_names: HashSet::new(),
-            used: HashSet::new(),
-        }
+        Self { schema, lets: HashMap::new(), scores: HashSet::new(), let_names: HashSet::new(), used: HashSet::new() }
     }
 
     /// What a bare name means, standing anywhere.
@@ -78,7 +72,8 @@ impl Names {
     }
 
     fn is_some_label(&self, name: &str) -> bool {
-        let is_label = |kind: &Type| matches!(kind, Type::Enum(labels) if labels.iter().any(|label| label.name == name));
+        let is_label =
+            |kind: &Type| matches!(kind, Type::Enum(labels) if labels.iter().any(|label| label.name == name));
         self.schema.fields.iter().any(|field| is_label(&field.kind))
     }
 

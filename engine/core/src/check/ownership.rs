@@ -51,7 +51,8 @@ impl Owned {
             diagnostics.push(Diagnostic::new(Code::ReservedName, name.span, message, label));
         }
         let alerts = |name: &str| format!("{name}_alerts");
-        let clash = self.stores.iter().find(|(other, _)| *other == store || alerts(other) == store || *other == alerts(store));
+        let clash =
+            self.stores.iter().find(|(other, _)| *other == store || alerts(other) == store || *other == alerts(store));
         if let Some((other, span)) = clash {
             let message = format!("the collection `{store}` is taken");
             let label = format!("`{other}` and `{other}_alerts` are written to by another declaration");

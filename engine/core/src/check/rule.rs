@@ -88,8 +88,8 @@ pub(super) fn check(rule: &ast::Rule, names: &mut RuleNames, lowering: &mut Lowe
 /// The clauses behind the condition: at most one of each, and none without an alert.
 fn clauses(rule: &ast::Rule, lowering: &mut Lowering) -> Option<CheckedAlert> {
     let mut alert = None;
-    let mut places: [(&str, Vec<Span>); 6] = ["alert", "each reading", "repeat every", "escalate to", "clear when", "latch"]
-        .map(|what| (what, Vec::new()));
+    let mut places: [(&str, Vec<Span>); 6] =
+        ["alert", "each reading", "repeat every", "escalate to", "clear when", "latch"].map(|what| (what, Vec::new()));
     for clause in &rule.clauses {
         let kind = match &clause.node {
             RuleClause::Alert(..) => 0,
@@ -117,7 +117,8 @@ fn clauses(rule: &ast::Rule, lowering: &mut Lowering) -> Option<CheckedAlert> {
         let message = "this clause belongs to an alert, and the rule has none";
         lowering.diagnostics.push(Diagnostic::new(Code::Clause, clause.span, message, "expected `alert` before it"));
     }
-    if let ([each, ..], Some(other)) = (places[1].1.as_slice(), places[2..].iter().find_map(|(_, spans)| spans.first())) {
+    if let ([each, ..], Some(other)) = (places[1].1.as_slice(), places[2..].iter().find_map(|(_, spans)| spans.first()))
+    {
         let message = "`each reading` stands alone: such alerts are never open";
         let diagnostic = Diagnostic::new(Code::Clause, *other, message, "expected no further clause");
         lowering.diagnostics.push(diagnostic.also(*each, "because of this"));

@@ -45,7 +45,8 @@ pub(super) fn once<T>(clauses: &[T], what: &str, diagnostics: &mut Vec<Diagnosti
     for again in clauses.iter().skip(1) {
         let message = format!("`{what}` stands twice");
         let first = span(&clauses[0]);
-        diagnostics.push(Diagnostic::new(Code::Clause, span(again), message, "expected it once").also(first, "first here"));
+        diagnostics
+            .push(Diagnostic::new(Code::Clause, span(again), message, "expected it once").also(first, "first here"));
     }
 }
 
@@ -64,14 +65,24 @@ fn role(declared: &ast::Field, id: FieldId, schema: &mut Schema, diagnostics: &m
             if declared.kind.node != kind {
                 let needed = if kind == ast::FieldKind::Text { "text" } else { "time" };
                 let message = format!("a field that is `{what}` must be `{needed}`");
-                diagnostics.push(Diagnostic::new(Code::FieldDeclaration, declared.kind.span, message, format!("expected `{needed}`")));
+                diagnostics.push(Diagnostic::new(
+                    Code::FieldDeclaration,
+                    declared.kind.span,
+                    message,
+                    format!("expected `{needed}`"),
+                ));
             }
             slot.get_or_insert(id);
         }
         None if name == "patient" || name == "ts" => {
             let (role, kind) = if name == "patient" { ("key", "text") } else { ("event", "time") };
             let message = format!("a field called `{name}` must be `{kind} {role}`");
-            diagnostics.push(Diagnostic::new(Code::ReservedName, declared.name.span, message, format!("expected `{name}: {kind} {role}`")));
+            diagnostics.push(Diagnostic::new(
+                Code::ReservedName,
+                declared.name.span,
+                message,
+                format!("expected `{name}: {kind} {role}`"),
+            ));
         }
         None => {}
     }
@@ -106,7 +117,8 @@ fn field(declared: &ast::Field, diagnostics: &mut Vec<Diagnostic>) -> Field {
             }
             _ => {
                 let message = format!("`{}` is {}, and this is no such code", declared.name.node, kind.describe());
-                let label = if kind == Type::Text { "expected a text in double quotes" } else { "expected a bare number" };
+                let label =
+                    if kind == Type::Text { "expected a text in double quotes" } else { "expected a bare number" };
                 diagnostics.push(Diagnostic::new(Code::FieldDeclaration, literal.span, message, label));
             }
         }
@@ -139,7 +151,10 @@ fn labels(declared: &[(ast::Name, Spanned<ast::Number>)], diagnostics: &mut Vec<
             }
             if other_code.node.0.parse() == Ok(value) {
                 let message = format!("the code `{}` stands for two labels", code.node.0);
-                diagnostics.push(Diagnostic::new(Code::Duplicate, code.span, message, "expected another code").also(other_code.span, "first here"));
+                diagnostics.push(
+                    Diagnostic::new(Code::Duplicate, code.span, message, "expected another code")
+                        .also(other_code.span, "first here"),
+                );
             }
         }
         labels.push(Label { name: name.node.clone(), code: value, written: code.node.0.clone() });
@@ -152,7 +167,12 @@ fn plausible(range: &Spanned<ast::Range>, diagnostics: &mut Vec<Diagnostic>) -> 
     let high = finite(&range.node.high, diagnostics)?;
     if low > high {
         let message = "the range is empty";
-        diagnostics.push(Diagnostic::new(Code::FieldDeclaration, range.span, message, "expected the smaller number first"));
+        diagnostics.push(Diagnostic::new(
+            Code::FieldDeclaration,
+            range.span,
+            message,
+            "expected the smaller number first",
+        ));
         return None;
     }
     let written = format!("{}..{}", range.node.low.node.0, range.node.high.node.0);
@@ -170,7 +190,12 @@ fn unit(code: &Spanned<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<Uni
 fn finite(number: &Spanned<ast::Number>, diagnostics: &mut Vec<Diagnostic>) -> Option<f64> {
     let value = number.node.0.parse::<f64>().ok().filter(|value| value.is_finite());
     if value.is_none() {
-        diagnostics.push(Diagnostic::new(Code::BadNumber, number.span, "the number is too large", "expected a number below 1.8e308"));
+        diagnostics.push(Diagnostic::new(
+            Code::BadNumber,
+            number.span,
+            "the number is too large",
+            "expected a number below 1.8e308",
+        ));
     }
     value
 }

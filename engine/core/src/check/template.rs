@@ -69,10 +69,16 @@ impl Lowering {
         let name = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).unwrap_or(name);
         let typed = self.name(name, template.span);
         let Some(format) = format else { return self.plain(&typed, name, template) };
-        let decimals = format.strip_prefix('.').and_then(|digits| digits.parse().ok()).filter(|most| *most <= MOST_DECIMALS);
+        let decimals =
+            format.strip_prefix('.').and_then(|digits| digits.parse().ok()).filter(|most| *most <= MOST_DECIMALS);
         let Some(decimals) = decimals else {
             let message = format!("`:{format}` is no format");
-            self.report(Diagnostic::new(Code::Template, template.span, message, "expected decimals such as `:.1`, at most `:.20`"));
+            self.report(Diagnostic::new(
+                Code::Template,
+                template.span,
+                message,
+                "expected decimals such as `:.1`, at most `:.20`",
+            ));
             return None;
         };
         if matches!(typed, Typed::Unknown) {
@@ -99,7 +105,12 @@ impl Lowering {
             Typed::Truth(truth) => Some(Piece::Text(truth.to_string())),
             Typed::Label(_) => {
                 let message = format!("`{name}` is a label, not a field");
-                self.report(Diagnostic::new(Code::Template, template.span, message, "expected a field, a `let` or a score"));
+                self.report(Diagnostic::new(
+                    Code::Template,
+                    template.span,
+                    message,
+                    "expected a field, a `let` or a score",
+                ));
                 None
             }
             Typed::Unknown => None,

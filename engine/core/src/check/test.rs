@@ -9,11 +9,11 @@ use crate::types::FieldId;
 
 /// A test of a checked rule set.
 #[derive(Debug, Clone)]
-pub struct CheckedTest {
+pub(crate) struct CheckedTest {
     /// What it shows.
-    pub name: String,
+    pub(crate) name: String,
     /// Its name's place.
-    pub span: Span,
+    pub(crate) span: Span,
     pub(crate) steps: Vec<CheckedStep>,
 }
 
@@ -65,17 +65,31 @@ pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowe
                 Expected::Alert(state) => Some(CheckedExpected::Alert(state.node)),
                 Expected::Rule(reference) => target(reference, targets, lowering),
             };
-            expectations.extend(what.map(|what| CheckedExpectation { absent: expectation.absent, what, span: expectation.span }));
+            expectations.extend(what.map(|what| CheckedExpectation {
+                absent: expectation.absent,
+                what,
+                span: expectation.span,
+            }));
         }
         if step.expectations.is_empty() {
             let message = "this step expects nothing, so it shows nothing";
-            lowering.diagnostics.push(Diagnostic::new(Code::TestReference, step.span, message, "expected `expect …` behind it"));
+            lowering.diagnostics.push(Diagnostic::new(
+                Code::TestReference,
+                step.span,
+                message,
+                "expected `expect …` behind it",
+            ));
         }
         steps.push(CheckedStep { record, expectations });
     }
     if test.steps.is_empty() {
         let message = format!("the test \"{}\" is empty", test.name.node);
-        lowering.diagnostics.push(Diagnostic::new(Code::TestReference, test.span, message, "expected `given { … } expect …`"));
+        lowering.diagnostics.push(Diagnostic::new(
+            Code::TestReference,
+            test.span,
+            message,
+            "expected `given { … } expect …`",
+        ));
     }
     CheckedTest { name: test.name.node.clone(), span: test.name.span, steps }
 }
@@ -90,7 +104,8 @@ fn target(reference: &RuleRef, targets: &Targets<'_>, lowering: &mut Lowering) -
     };
     if !known.contains(&name.as_str()) {
         let message = format!("no {what} is called `{name}`");
-        let diagnostic = Diagnostic::new(Code::TestReference, span, message, format!("expected a {what} of this rule set"));
+        let diagnostic =
+            Diagnostic::new(Code::TestReference, span, message, format!("expected a {what} of this rule set"));
         lowering.diagnostics.push(diagnostic.suggest(&name, known.iter().copied()));
         return None;
     }
@@ -140,7 +155,12 @@ fn json(field: FieldId, value: &Given, lowering: &mut Lowering) -> Option<Vec<u8
                 let converted = declared.unit.and_then(|own| unit.convert(&quantity.text, own));
                 if converted.is_none() {
                     let message = format!("`{}` does not take `{}`", declared.name, unit.code());
-                    let diagnostic = Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected the field's unit, or none");
+                    let diagnostic = Diagnostic::new(
+                        Code::UnitMismatch,
+                        literal.span,
+                        message,
+                        "expected the field's unit, or none",
+                    );
                     lowering.diagnostics.push(diagnostic);
                 }
                 converted.map(|amount| amount.to_string().into_bytes())
@@ -154,7 +174,8 @@ fn label_json(field: FieldId, label: &Name, lowering: &mut Lowering) -> Option<V
         return Some(quoted(&label.node));
     }
     let declared = lowering.names.schema.field(field);
-    let labels: Vec<&str> = lowering.names.labels(field).unwrap_or_default().iter().map(|label| label.name.as_str()).collect();
+    let labels: Vec<&str> =
+        lowering.names.labels(field).unwrap_or_default().iter().map(|label| label.name.as_str()).collect();
     let (code, expected) = if labels.is_empty() {
         (Code::TypeMismatch, format!("expected {}", declared.kind.describe()))
     } else {
@@ -165,4 +186,3 @@ fn label_json(field: FieldId, label: &Name, lowering: &mut Lowering) -> Option<V
     lowering.diagnostics.push(diagnostic);
     None
 }
-

@@ -58,7 +58,8 @@ pub(super) fn check(topic: &ast::Topic, owned: &mut Owned, lowering: &mut Loweri
     }
     if seen[0].1.is_empty() {
         let message = format!("the topic `{}` does not say which fields it carries", checked.name);
-        let diagnostic = Diagnostic::new(Code::Clause, topic.name.span, message, "expected `fields a, b` or `fields all` in it");
+        let diagnostic =
+            Diagnostic::new(Code::Clause, topic.name.span, message, "expected `fields a, b` or `fields all` in it");
         lowering.diagnostics.push(diagnostic);
     }
     checked
@@ -85,7 +86,8 @@ fn fields(fields: &Fields, lowering: &mut Lowering) -> CheckedFields {
             None => {
                 let message = format!("the stream has no field `{}`", name.node);
                 let known: Vec<&str> = lowering.names.schema.fields.iter().map(|field| field.name.as_str()).collect();
-                let diagnostic = Diagnostic::new(Code::UnknownName, name.span, message, "expected a field of the stream");
+                let diagnostic =
+                    Diagnostic::new(Code::UnknownName, name.span, message, "expected a field of the stream");
                 let diagnostic = diagnostic.suggest(&name.node, known);
                 lowering.diagnostics.push(diagnostic);
             }

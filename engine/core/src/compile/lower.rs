@@ -115,7 +115,13 @@ impl Lower {
         }
     }
 
-    fn alert(&mut self, graph: &Graph, alert: &CheckedAlert, condition: ConditionId, topic: &CheckedTopic) -> AlertPlan {
+    fn alert(
+        &mut self,
+        graph: &Graph,
+        alert: &CheckedAlert,
+        condition: ConditionId,
+        topic: &CheckedTopic,
+    ) -> AlertPlan {
         let part = |piece: &Piece| match piece {
             Piece::Text(text) => Part::Text(text.clone()),
             Piece::Field(field) => Part::Field(*field),

@@ -27,3 +27,54 @@ pub(super) fn of(trees: &[File]) -> String {
     digits.truncate(DIGITS);
     digits
 }
+
+/// Per rule its canonical text with those of everything it depends on: the topic, the stream, `let`s.
+pub(super) fn rule_texts(trees: &[File], checked: &CheckedRules) -> Vec<String> {
+    let items = || trees.iter().flat_map(|tree| &tree.items);
+    let mut stream = String::new();
+    let mut topics = BTreeMap::new();
+    let mut lets = BTreeMap::new();
+    for item in items() {
+        match item {
+            Item::Stream(_) => stream = print(item),
+            Item::Topic(topic) => {
+                topics.insert(topic.name.node.as_str(), print(item));
+            }
+            Item::Let(declared) => {
+                lets.insert(declared.name.node.as_str(), print(item));
+            }
+            _ => {}
+        }
+    }
+    let is_rule = |item: &&Item| matches!(item, Item::Rule(_));
+    let mut texts = Vec::new();
+    for (item, rule) in items().filter(is_rule).zip(&checked.rules) {
+        let own = print(item);
+        let mut text = format!("{own}{stream}{}", topics.get(rule.topic.as_str()).map_or("", String::as_str));
+        for name in used(&own, &lets) {
+            text.push_str(&lets[name]);
+        }
+        texts.push(text);
+    }
+    texts
+}
+
+fn print(item: &Item) -> String {
+    format::canonical(&File { items: vec![item.clone()] })
+}
+
+/// The `let`s whose names stand in a text, and those that stand in theirs.
+fn used<'a>(text: &str, lets: &BTreeMap<&'a str, String>) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut due = vec![text];
+    while let Some(text) = due.pop() {
+        for word in text.split(|letter: char| !letter.is_alphanumeric() && letter != '_') {
+            if let Some((name, meaning)) = lets.get_key_value(word)
+                && found.insert(*name)
+            {
+                due.push(meaning);
+            }
+        }
+    }
+    found
+}

@@ -116,7 +116,9 @@ impl Program {
                     let decimals = usize::from(*decimals);
                     number(id).map(|value| write!(message, "{value:.decimals$}").unwrap_or_default())
                 }
-                Part::Condition(node) => judged.truth(*node, row.index).map(|truth| message.push_str(if truth { "true" } else { "false" })),
+                Part::Condition(node) => {
+                    judged.truth(*node, row.index).map(|truth| message.push_str(if truth { "true" } else { "false" }))
+                }
             };
             if written.is_none() {
                 message.push('?');

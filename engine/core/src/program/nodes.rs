@@ -242,7 +242,14 @@ fn per_row(own: &mut [u64], rows: usize, truth: impl Fn(usize) -> Option<bool>) 
 }
 
 /// Compares 64 readings to a word; a NaN on either side is unknown.
-fn compare(left: Values<'_>, op: Comparison, right: Values<'_>, rows: usize, matches: &mut [u64], possible: &mut [u64]) {
+fn compare(
+    left: Values<'_>,
+    op: Comparison,
+    right: Values<'_>,
+    rows: usize,
+    matches: &mut [u64],
+    possible: &mut [u64],
+) {
     match op {
         Comparison::Equal => compare_by(left, right, rows, matches, possible, |a, b| a == b),
         Comparison::NotEqual => compare_by(left, right, rows, matches, possible, |a, b| a != b),

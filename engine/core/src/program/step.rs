@@ -11,8 +11,8 @@ use crate::types::FieldId;
 pub struct Workspace {
     /// What was counted since the caller last took it.
     pub counts: Counts,
-    batch: Batch,
-    memory: Memory,
+    pub(super) batch: Batch,
+    pub(super) memory: Memory,
     judged: Judged,
     /// Records that are no readings, by their position in the step.
     dead: Vec<(usize, DeadLetter)>,
@@ -74,7 +74,14 @@ impl Program {
         }
     }
 
-    fn step_batch(&self, first: usize, records: &[Record<'_>], limits: &Limits, workspace: &mut Workspace, outputs: &mut Outputs) {
+    fn step_batch(
+        &self,
+        first: usize,
+        records: &[Record<'_>],
+        limits: &Limits,
+        workspace: &mut Workspace,
+        outputs: &mut Outputs,
+    ) {
         self.decode(records, limits, workspace);
         let bytes: Vec<&[u8]> =
             workspace.batch.records.iter().map(|index| records[*index as usize].value.unwrap_or_default()).collect();
@@ -89,7 +96,8 @@ impl Program {
         workspace.batch.reset(self.decoder.schema(), records.len());
         workspace.dead.clear();
         for (index, record) in records.iter().enumerate() {
-            let decoded = self.decoder.decode(index as u32, record, limits, &mut workspace.memory, &mut workspace.batch);
+            let decoded =
+                self.decoder.decode(index as u32, record, limits, &mut workspace.memory, &mut workspace.batch);
             if let Err(dead) = decoded {
                 workspace.dead.push((index, dead));
             }
@@ -162,8 +170,11 @@ impl Writer<'_, '_> {
     }
 
     fn write_row(&mut self, index: usize, outputs: &mut Outputs) {
-        let undeclared = self.undeclared..self.undeclared + run(&self.workspace.batch.undeclared[self.undeclared..], |field| field.row as usize == index);
-        let matches = self.matches..self.matches + run(&self.workspace.matches[self.matches..], |found| found.row as usize == index);
+        let undeclared = self.undeclared
+            ..self.undeclared
+                + run(&self.workspace.batch.undeclared[self.undeclared..], |field| field.row as usize == index);
+        let matches = self.matches
+            ..self.matches + run(&self.workspace.matches[self.matches..], |found| found.row as usize == index);
         (self.undeclared, self.matches) = (undeclared.end, matches.end);
         if matches.is_empty() {
             return;
@@ -172,13 +183,16 @@ impl Writer<'_, '_> {
         let record = &self.records[batch.records[index] as usize];
         let value = record.value.unwrap_or_default();
         let patient = batch.patients[index].and_then(|slice| std::str::from_utf8(batch.bytes(slice, value)).ok());
-        let row = Row { index, batch, record, patient, time: batch.times[index], undeclared: &batch.undeclared[undeclared] };
+        let row =
+            Row { index, batch, record, patient, time: batch.times[index], undeclared: &batch.undeclared[undeclared] };
         let position = self.first + batch.records[index] as usize;
         let matched = &self.workspace.matches[matches];
         self.write_derived(matched, &row, position, outputs);
         for rule in matched.iter().map(|found| &self.program.rules[found.rule as usize]) {
             if let Some(alert) = &rule.alert {
-                outputs.push(position, OutputKind::Alert(rule.topic), |out| Some(self.program.write_alert(rule, alert, &row, judged, out)));
+                outputs.push(position, OutputKind::Alert(rule.topic), |out| {
+                    Some(self.program.write_alert(rule, alert, &row, judged, out))
+                });
             }
         }
     }
@@ -189,7 +203,8 @@ impl Writer<'_, '_> {
             let all = matched.iter().map(|found| &self.program.rules[found.rule as usize]);
             all.filter(move |rule| rule.topic == topic)
         };
-        let mut topics: Vec<TopicId> = matched.iter().map(|found| self.program.rules[found.rule as usize].topic).collect();
+        let mut topics: Vec<TopicId> =
+            matched.iter().map(|found| self.program.rules[found.rule as usize].topic).collect();
         topics.sort_unstable();
         topics.dedup();
         for topic in topics {

@@ -20,10 +20,6 @@ impl Bits {
         self.words[row / WORD_BITS] |= 1 << (row % WORD_BITS);
     }
 
-    pub(crate) fn get(&self, row: usize) -> bool {
-        self.words[row / WORD_BITS] >> (row % WORD_BITS) & 1 == 1
-    }
-
     pub(crate) fn words(&self) -> &[u64] {
         &self.words
     }

@@ -336,6 +336,7 @@ fn supersede(fields: &mut [Undeclared], text: &str) {
     for (index, field) in fields.iter().enumerate() {
         last.insert(name(field), index);
     }
-    let kept: Vec<bool> = fields.iter().enumerate().map(|(index, field)| last.get(&name(field)) == Some(&index)).collect();
+    let kept: Vec<bool> =
+        fields.iter().enumerate().map(|(index, field)| last.get(&name(field)) == Some(&index)).collect();
     fields.iter_mut().zip(kept).for_each(|(field, kept)| field.superseded = !kept);
 }

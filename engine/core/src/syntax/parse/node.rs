@@ -38,10 +38,14 @@ impl<'i> Node<'i> {
         self.pair.as_str()
     }
 
-    /// From its first token to its last.
+    /// From its first token to its last: a rule that ends in something optional also matches the white space before it.
     pub(super) fn span(&self) -> Span {
-        let matched = self.pair.as_span();
-        Span::new(self.source.file, self.source.start + matched.start(), self.source.start + matched.end())
+        let mut last = self.pair.clone();
+        while let Some(inner) = last.clone().into_inner().next_back() {
+            last = inner;
+        }
+        let (start, end) = (self.pair.as_span().start(), last.as_span().end());
+        Span::new(self.source.file, self.source.start + start, self.source.start + end)
     }
 
     /// `node` at this place.
