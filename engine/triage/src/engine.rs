@@ -19,6 +19,7 @@ use crate::reload::{ReloadOutcome, Reloads};
 use crate::rules::{Rejected, RuleFiles};
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
+use crate::store;
 use crate::worker;
 
 /// Why an engine does not start.
@@ -104,6 +105,7 @@ impl Engine {
         let reloads = Arc::new(Reloads::new(Arc::clone(&shared)));
         let mut others = vec![serve(listening, &shared, &reloads)?];
         others.extend(watcher(&shared, &reloads)?);
+        others.extend(store::start(&shared)?);
         let supervised = Arc::clone(&shared);
         let supervisor = named("supervisor".to_owned(), move || supervise(&supervised))?;
         Ok(Self { shared, reloads, address, supervisor, others })
