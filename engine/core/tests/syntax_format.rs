@@ -35,7 +35,9 @@ fn files_format_as_expected() {
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "rules")).collect();
     files.sort();
     assert!(!files.is_empty());
-    files.iter().for_each(|path| check(path));
+    for path in &files {
+        check(path);
+    }
 }
 
 #[test]

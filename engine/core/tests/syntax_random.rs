@@ -56,7 +56,7 @@ fn relaid(text: &str, noise: &[u8]) -> (String, usize) {
             170..180 => out.push_str("\n\n\n"),
             kind => {
                 out.push_str(if kind < 220 { " " } else { "\n" });
-                out.push_str(&format!("# comment {comments}\n{}", if kind % 3 == 0 { "\n" } else { "" }));
+                out.extend(["# comment ", comments.to_string().as_str(), if kind % 3 == 0 { "\n\n" } else { "\n" }]);
                 comments += 1;
             }
         }

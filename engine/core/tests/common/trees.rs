@@ -66,7 +66,7 @@ fn boxed(kind: ExprKind) -> Box<Expr> {
 }
 
 /// Any expression, each level made of the next tighter one.
-pub fn expression() -> Exprs {
+pub(crate) fn expression() -> Exprs {
     let leaf = prop_oneof![literal_kind().prop_map(ExprKind::Literal), name().prop_map(|it| ExprKind::Name(it.node))];
     spanned(leaf).boxed().prop_recursive(4, 24, 3, |inner| disjunction(inner.boxed())).boxed()
 }
@@ -145,8 +145,8 @@ fn condition(value: Exprs) -> Exprs {
     let joined =
         prop_oneof![2 => comparison.clone(), 1 => name().prop_map(|it| at(ExprKind::Name(it.node))), 1 => paren]
             .boxed();
-    let hold = prop_oneof![duration().prop_map(Hold::Duration), number().prop_map(Hold::Readings)];
-    let held = (joined.clone(), spanned(hold)).prop_map(|(it, hold)| at(ExprKind::For(Box::new(it), hold))).boxed();
+    let length = prop_oneof![duration().prop_map(Hold::Duration), number().prop_map(Hold::Readings)];
+    let held = (joined.clone(), spanned(length)).prop_map(|(it, hold)| at(ExprKind::For(Box::new(it), hold))).boxed();
     let side = prop_oneof![3 => joined, 1 => held.clone()].boxed();
     let then = (side.clone(), side, spanned(duration()))
         .prop_map(|(before, after, within)| at(ExprKind::Then(Box::new(before), Box::new(after), within)));
@@ -272,7 +272,7 @@ fn definition() -> impl Strategy<Value = Item> {
 }
 
 /// Whole files.
-pub fn file() -> impl Strategy<Value = File> {
+pub(crate) fn file() -> impl Strategy<Value = File> {
     let item = prop_oneof![1 => stream(), 1 => topic(), 1 => score(), 2 => definition(), 3 => rule(), 1 => test()];
     vec(item, 0..5).prop_map(|items| File { items })
 }

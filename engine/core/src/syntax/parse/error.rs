@@ -50,13 +50,11 @@ impl<'t> Failure<'t> {
     }
 
     fn span(&self) -> Span {
-        match &self.found {
-            Some(token) => self.place(token),
-            None => {
-                let end = self.slice.text.trim_end().len();
-                Span::new(self.slice.file, end, end)
-            }
+        if let Some(token) = &self.found {
+            return self.place(token);
         }
+        let end = self.slice.text.trim_end().len();
+        Span::new(self.slice.file, end, end)
     }
 }
 
@@ -125,8 +123,15 @@ fn expected_words(expected: &[Rule]) -> Vec<&'static str> {
         said.extend(["a duration such as `10m`", "a number of readings"]);
     }
     let covered = |rule: &Rule| match rule {
-        Rule::amount | Rule::number | Rule::text | Rule::boolean | Rule::group | Rule::reference => !said.is_empty(),
-        Rule::name | Rule::left | Rule::duration => !said.is_empty(),
+        Rule::amount
+        | Rule::number
+        | Rule::text
+        | Rule::boolean
+        | Rule::group
+        | Rule::reference
+        | Rule::name
+        | Rule::left
+        | Rule::duration => !said.is_empty(),
         Rule::kw_no | Rule::silence => has(Rule::expression),
         Rule::kw_and | Rule::kw_or | Rule::kw_then | Rule::kw_in | Rule::kw_is | Rule::kw_for => has(Rule::comparison),
         Rule::sum_op | Rule::product_op | Rule::within | Rule::prefix | Rule::arguments => true,

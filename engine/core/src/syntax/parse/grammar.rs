@@ -21,7 +21,7 @@ fn declaration_words(rule: Rule) -> Option<&'static str> {
         Rule::score => "a score",
         Rule::definition => "a `let`",
         Rule::test => "a test",
-        Rule::decision => "a rule",
+        Rule::decision | Rule::rule_ref => "a rule",
         Rule::field => "a field",
         Rule::topic_clause => "`fields`, `store`, `notify`, `covers`",
         Rule::clause => "a clause such as `alert`",
@@ -30,7 +30,6 @@ fn declaration_words(rule: Rule) -> Option<&'static str> {
         Rule::value => "a field and its value",
         Rule::member => "a label and its code",
         Rule::values => "`{`",
-        Rule::rule_ref => "a rule",
         _ => return None,
     })
 }
@@ -49,7 +48,6 @@ fn value_words(rule: Rule) -> Option<&'static str> {
         Rule::code => "a code",
         Rule::priority => "`high`, `medium`, `low`, `info`",
         Rule::expression | Rule::silence | Rule::group | Rule::reference => "a condition or a value",
-        Rule::prefix | Rule::arguments => return None,
         Rule::comparison => "a comparison",
         Rule::sum_op | Rule::product_op => "arithmetic",
         Rule::element => "a label, a number, a text",

@@ -38,9 +38,9 @@ impl<'i> Nesting<'i> {
                 Rule::prefix => {
                     self.enter(&part, here);
                     if part.text() == "not" {
-                        nots += 1
+                        nots += 1;
                     } else {
-                        signs += 1
+                        signs += 1;
                     }
                     continue;
                 }
