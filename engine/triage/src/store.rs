@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdkafka::error::KafkaError;
+use triage_core::program::Program;
 
 use crate::config::StoreConfig;
 use crate::shared::Shared;
@@ -40,6 +41,11 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Option<JoinHandle<()>>, std:
     let shared = Arc::clone(shared);
     let body = move || run(&shared, &connect);
     std::thread::Builder::new().name("store".to_owned()).spawn(body).map(Some)
+}
+
+/// The Kafka topics that are stored under a rule set.
+pub(crate) fn stored_topics(program: &Program) -> Vec<String> {
+    route::of(program).into_keys().collect()
 }
 
 type Connector = Box<dyn Fn() -> Result<Box<dyn Sink>, Unavailable> + Send>;
