@@ -170,7 +170,7 @@ impl Demo {
             if self.ends.are_reached(&self.engine.stored_topics(), &self.looker) {
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(50));
         }
         false
     }

@@ -107,7 +107,8 @@ fn configuration(args: &Args) -> Result<Config, crate::config::ConfigError> {
         None => {}
     }
     // A variable that is not UTF-8 is not ours.
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     layers = layers.environment(variables)?;
     if let Some(servers) = &args.bootstrap_servers {
         layers = layers.flag("kafka.bootstrap_servers", servers.as_str());

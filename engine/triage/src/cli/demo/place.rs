@@ -14,7 +14,9 @@ impl Place {
     pub(super) fn new(given: Option<&Path>) -> std::io::Result<Self> {
         let place = match given {
             Some(folder) => Self { folder: folder.to_owned(), ours: false },
-            None => Self { folder: std::env::temp_dir().join(format!("triage-demo-{}", std::process::id())), ours: true },
+            None => {
+                Self { folder: std::env::temp_dir().join(format!("triage-demo-{}", std::process::id())), ours: true }
+            }
         };
         std::fs::create_dir_all(&place.folder)?;
         Ok(place)
