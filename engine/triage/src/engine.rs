@@ -136,6 +136,16 @@ impl Engine {
         self.reloads.reload(asked_by)
     }
 
+    /// How many reloads have been asked for, and what came of the last.
+    pub fn last_reload(&self) -> (u64, Option<ReloadOutcome>) {
+        self.reloads.last_numbered()
+    }
+
+    /// The Kafka topics that the store reads under the current rule set.
+    pub fn stored_topics(&self) -> Vec<String> {
+        store::stored_topics(&self.shared.current.load().program)
+    }
+
     /// What asks for reloads, to be given to another thread.
     pub fn reloader(&self) -> Reloader {
         Reloader { reloads: Arc::clone(&self.reloads) }

@@ -9,9 +9,10 @@ mod session;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
+use triage_core::program::Program;
 
 use crate::config::StoreConfig;
 use crate::shared::Shared;
@@ -19,6 +20,9 @@ use crate::shutdown::Backoff;
 use crate::sink::sqlite::SqliteSink;
 use crate::sink::{Sink, Unavailable};
 use session::Session;
+
+/// How long the store waits for the engine to have made the topics.
+const TOPICS: Duration = Duration::from_secs(5);
 
 /// Why the store begins anew, at the offsets that are committed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,11 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Option<JoinHandle<()>>, std:
     std::thread::Builder::new().name("store".to_owned()).spawn(body).map(Some)
 }
 
+/// The Kafka topics that are stored under a rule set.
+pub(crate) fn stored_topics(program: &Program) -> Vec<String> {
+    route::of(program).into_keys().collect()
+}
+
 type Connector = Box<dyn Fn() -> Result<Box<dyn Sink>, Unavailable> + Send>;
 
 fn connector(config: &StoreConfig) -> Option<Connector> {
@@ -49,8 +58,16 @@ fn connector(config: &StoreConfig) -> Option<Connector> {
     Some(Box::new(move || Ok(Box::new(SqliteSink::open(&path)?))))
 }
 
+/// The engine makes the topics: a subscription to topics that are there is served at once. A broker or an engine in trouble
+/// does not keep the store from what is already written.
+fn wait_for_topics(shared: &Shared) {
+    let deadline = Instant::now() + TOPICS;
+    while !shared.board.all_ready() && Instant::now() < deadline && !shared.shutdown.sleep(Duration::from_millis(10)) {}
+}
+
 /// Until the shutdown is asked for. Whatever fails, it begins anew where it had committed, and skips nothing.
 fn run(shared: &Shared, connect: &Connector) {
+    wait_for_topics(shared);
     let mut backoff = fresh_backoff();
     while !shared.shutdown.is_asked() {
         let mut progressed = false;

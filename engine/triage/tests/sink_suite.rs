@@ -11,7 +11,11 @@ use triage::sink::sqlite::SqliteSink;
 use triage::sink::{Document, Sink};
 
 fn document(collection: &str, id: &str, body: &str) -> Document {
-    Document { collection: Arc::from(collection), id: id.to_owned(), json: format!(r#"{{"_id":"{id}","body":"{body}"}}"#) }
+    Document {
+        collection: Arc::from(collection),
+        id: id.to_owned(),
+        json: format!(r#"{{"_id":"{id}","body":"{body}"}}"#),
+    }
 }
 
 fn documents(collection: &str, numbers: std::ops::Range<usize>) -> Vec<Document> {
@@ -63,7 +67,8 @@ fn an_empty_batch_is_nothing(store: &impl Store) {
 }
 
 fn odd_names_are_names(store: &impl Store) {
-    let names = ["select", "a b", "dash-ed", "dot.ted", "quo\"te", "ti'ck", "Ünïcode", "back\\slash", "semi;DROP TABLE x"];
+    let names =
+        ["select", "a b", "dash-ed", "dot.ted", "quo\"te", "ti'ck", "Ünïcode", "back\\slash", "semi;DROP TABLE x"];
     let batch: Vec<_> = names.iter().map(|name| document(name, "odd'id\\u0041", "x")).collect();
     let mut sink = store.open();
     assert_eq!(sink.write(&batch).unwrap(), []);
@@ -94,7 +99,7 @@ fn killed_in_the_middle_of_a_batch(store: &impl Store, child: &str, place: &Path
         while counts(&mut store.open()).is_empty() && begun.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(2));
         }
-        std::thread::sleep(Duration::from_millis(7 * round));
+        std::thread::sleep(Duration::from_millis(40 + 17 * round));
         writer.kill().unwrap();
         writer.wait().unwrap();
     }

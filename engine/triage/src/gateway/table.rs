@@ -125,7 +125,10 @@ mod tests {
         check(b"", "ward.csv: the file is empty, expected a header and rows");
         check(b" \n\n", "ward.csv: the file is empty, expected a header and rows");
         check(b"age,sex\n", "ward.csv: there are no rows after the header");
-        check(b"63,1\n64,0\n", "ward.csv:1: expected a header with the columns' names, the first line holds only numbers");
+        check(
+            b"63,1\n64,0\n",
+            "ward.csv:1: expected a header with the columns' names, the first line holds only numbers",
+        );
         check(b"age,,sex\n1,2,3\n", "ward.csv:1: column 2 of the header has no name");
         check(b"age,sex,age\n1,2,3\n", "ward.csv:1: the column `age` is there twice");
         check(b"age,sex\n63,1\n64\n", "ward.csv:3: 1 cells, the header has 2");

@@ -182,7 +182,9 @@ mod tests {
         assert_eq!(readings(Some(1)), readings(Some(1)));
         assert_ne!(readings(Some(1)), readings(Some(2)));
         assert_ne!(readings(Some(1)), readings(None));
-        assert!(readings(Some(1)).iter().step_by(2).all(|json| json.contains("\"age\":63") && json.contains("\"chol\":0")));
+        assert!(
+            readings(Some(1)).iter().step_by(2).all(|json| json.contains("\"age\":63") && json.contains("\"chol\":0"))
+        );
         assert!(readings(Some(1)).iter().skip(1).step_by(2).all(|json| json.contains("\"trestbps\":0")));
     }
 }

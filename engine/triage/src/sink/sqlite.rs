@@ -137,7 +137,10 @@ fn upsert_into(collection: &str) -> String {
 
 /// Whether another document could still be written; anything else is the file's or the disk's failure.
 fn is_documents_fault(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch))
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)
+    )
 }
 
 /// An identifier in `SQLite`'s quotes.
@@ -146,8 +149,9 @@ fn quoted(name: &str) -> String {
 }
 
 fn count_all(connection: &Connection) -> Result<Vec<(String, u64)>, rusqlite::Error> {
-    let mut tables =
-        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")?;
+    let mut tables = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    )?;
     let names: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut counts = Vec::new();
     for name in names {

@@ -81,7 +81,11 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str, expected: &'static str) -> Result
         return Err(Unfit::OtherShape { expected, line: 1, column: 1 });
     }
     // The parser's own message may quote a value, so that only its place is kept.
-    serde_json::from_str(text).map_err(|error| Unfit::OtherShape { expected, line: error.line(), column: error.column() })
+    serde_json::from_str(text).map_err(|error| Unfit::OtherShape {
+        expected,
+        line: error.line(),
+        column: error.column(),
+    })
 }
 
 fn with_id(id: String, own_id: Option<IgnoredAny>, text: &str) -> Result<Body, Unfit> {

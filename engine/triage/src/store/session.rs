@@ -54,8 +54,16 @@ impl<'s> Session<'s> {
         letter_properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.max.bytes", "100000000");
         let letters = Letters::open(&letter_properties)?;
         let routes = route::of(maker.program());
-        let session =
-            Self { shared, sink, consumer, letters, maker, routes, leaving: BTreeMap::new(), committed: BTreeMap::new() };
+        let session = Self {
+            shared,
+            sink,
+            consumer,
+            letters,
+            maker,
+            routes,
+            leaving: BTreeMap::new(),
+            committed: BTreeMap::new(),
+        };
         session.subscribe()?;
         Ok(session)
     }
@@ -192,7 +200,9 @@ impl<'s> Session<'s> {
         });
         match result {
             Ok(places) => self.committed.extend(offsets(&places)),
-            Err(error) => tracing::warn!(%error, "the store's offsets are not committed; they will be with the next batch"),
+            Err(error) => {
+                tracing::warn!(%error, "the store's offsets are not committed; they will be with the next batch")
+            }
         }
     }
 
@@ -204,9 +214,8 @@ impl<'s> Session<'s> {
         }
         let mut left = false;
         for (topic, found_empty) in std::mem::take(&mut self.leaving) {
-            let behind = measured.iter().any(|((of, partition), place)| {
-                *of == topic && self.lag(of, *partition, *place) > 0
-            });
+            let behind =
+                measured.iter().any(|((of, partition), place)| *of == topic && self.lag(of, *partition, *place) > 0);
             let found_empty = if behind { 0 } else { found_empty + 1 };
             if found_empty < FOUND_EMPTY {
                 self.leaving.insert(topic, found_empty);
@@ -216,7 +225,9 @@ impl<'s> Session<'s> {
             self.routes.remove(&topic);
             left = true;
         }
-        Ok(if left { self.subscribe()? })
+        Ok(if left {
+            self.subscribe()?
+        })
     }
 
     fn lag(&self, topic: &str, partition: i32, place: Place) -> i64 {
@@ -233,8 +244,8 @@ fn limits(config: &Config) -> Limits {
 fn consumer_properties(config: &Config) -> ClientConfig {
     let mut properties = properties::consumer(&config.kafka);
     properties.set("group.id", &config.store.group);
-    // A topic that another process has just made is found soon.
-    properties.set("topic.metadata.refresh.interval.ms", "10000");
+    // A topic that is made after the subscription is found soon.
+    properties.set("topic.metadata.refresh.interval.ms", "2000");
     properties.remove("group.instance.id"); // it names a worker's consumer
     properties
 }
@@ -252,9 +263,9 @@ fn known_places(position: &TopicPartitionList) -> KafkaResult<TopicPartitionList
 
 fn offsets(places: &TopicPartitionList) -> BTreeMap<(String, i32), i64> {
     let elements = places.elements();
-    let known = elements.iter().filter_map(|place| {
-        Some(((place.topic().to_owned(), place.partition()), place.offset().to_raw()?))
-    });
+    let known = elements
+        .iter()
+        .filter_map(|place| Some(((place.topic().to_owned(), place.partition()), place.offset().to_raw()?)));
     known.collect()
 }
 
@@ -283,6 +294,10 @@ impl ClientContext for Measures {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+            tracing::debug!(reason, "a topic of the store is not there yet");
+            return;
+        }
         tracing::warn!(%error, reason, "the broker reports a problem to the store");
     }
 
