@@ -3,6 +3,8 @@
 mod lower;
 mod version;
 
+pub(crate) use lower::Lower;
+
 use crate::check::{CheckedRules, check};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::Program;

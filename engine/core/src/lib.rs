@@ -6,6 +6,7 @@
 mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod explain;
 pub mod function;
 mod graph;
 mod json;

@@ -47,3 +47,17 @@ fn whole_rule_sets_parse() {
         }
     }
 }
+
+#[test]
+fn the_grammar_and_the_list_reserve_the_same_words() {
+    let grammar = include_str!("../../../grammar/triage.pest");
+    let rule = grammar.split("reserved = @{").nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+    let words: Vec<&str> = rule.split('"').skip(1).step_by(2).collect();
+    assert_eq!(words, triage_core::syntax::reserved::RESERVED);
+    for (at, word) in words.iter().enumerate() {
+        assert!(
+            !words[at..].iter().any(|later| later != word && later.starts_with(word)),
+            "`{word}` hides a longer word"
+        );
+    }
+}

@@ -7,6 +7,7 @@ mod gateway;
 mod reload;
 mod replay;
 mod run;
+mod source;
 mod test;
 mod why;
 

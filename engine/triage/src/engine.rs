@@ -19,6 +19,7 @@ use crate::reload::{ReloadOutcome, Reloads};
 use crate::rules::{Rejected, RuleFiles};
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
+use crate::store;
 use crate::worker;
 
 /// Why an engine does not start.
@@ -108,6 +109,7 @@ impl Engine {
         let reloads = Arc::new(Reloads::new(Arc::clone(&shared)));
         let mut others = vec![serve(listening, &shared, &reloads)?];
         others.extend(watcher(&shared, &reloads)?);
+        others.extend(store::start(&shared)?);
         let supervised = Arc::clone(&shared);
         let supervisor = named("supervisor".to_owned(), move || supervise(&supervised))?;
         Ok(Self { shared, reloads, address, supervisor, others })
@@ -136,6 +138,16 @@ impl Engine {
     /// Reads the rules again; blocks until every worker has taken them up.
     pub fn reload(&self, asked_by: &str) -> ReloadOutcome {
         self.reloads.reload(asked_by)
+    }
+
+    /// How many reloads have been asked for, and what came of the last.
+    pub fn last_reload(&self) -> (u64, Option<ReloadOutcome>) {
+        self.reloads.last_numbered()
+    }
+
+    /// The Kafka topics that the store reads under the current rule set.
+    pub fn stored_topics(&self) -> Vec<String> {
+        store::stored_topics(&self.shared.current.load().program)
     }
 
     /// What asks for reloads, to be given to another thread.

@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod gateway;
 pub mod http;
 mod kafka;
 mod logging;
@@ -12,4 +13,6 @@ pub mod reload;
 pub mod rules;
 mod shared;
 pub mod shutdown;
+pub mod sink;
+mod store;
 mod worker;

@@ -23,7 +23,7 @@ const TAKING_UP: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Reloads {
     shared: Arc<Shared>,
-    last: Mutex<Option<ReloadOutcome>>,
+    last: Mutex<(u64, Option<ReloadOutcome>)>,
     one_at_a_time: Mutex<()>,
 }
 
@@ -34,6 +34,11 @@ impl Reloads {
 
     /// The outcome of the last reload, if there was one.
     pub(crate) fn last(&self) -> Option<ReloadOutcome> {
+        self.last_numbered().1
+    }
+
+    /// The same, with how many there have been, so that two equal ones can be told apart.
+    pub(crate) fn last_numbered(&self) -> (u64, Option<ReloadOutcome>) {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -45,7 +50,9 @@ impl Reloads {
             ReloadOutcome::Refused { version, refusal }
         });
         self.report(asked_by, &outcome);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (last.0 + 1, Some(outcome.clone()));
+        drop(last);
         outcome
     }
 

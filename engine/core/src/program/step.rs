@@ -11,8 +11,8 @@ use crate::types::FieldId;
 pub struct Workspace {
     /// What was counted since the caller last took it.
     pub counts: Counts,
-    pub(super) batch: Batch,
-    pub(super) memory: Memory,
+    pub(crate) batch: Batch,
+    pub(crate) memory: Memory,
     judged: Judged,
     /// Records that are no readings, by their position in the step.
     dead: Vec<(usize, DeadLetter)>,

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::instant::has_rfc3339;
 use super::value::{Value, judge};
 use super::{Batch, DeadLetter, Limits, Reason, Record, Slice, Undeclared};
 use crate::json::{JsonError, Kind, Scanner, Token, quoted, unescape};
@@ -235,6 +236,7 @@ impl Decoder {
         match judge(field, token, text) {
             Value::Missing => column.missing.set(row),
             Value::Invalid => column.invalid.set(row),
+            Value::Known(value) if field.kind == Type::Time && !has_rfc3339(value) => column.invalid.set(row),
             Value::Known(value) => {
                 column.values[row] = value;
                 match field.kind {

@@ -15,11 +15,16 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
     i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
 }
 
+/// Whether a time in epoch milliseconds lies in the years 0000 to 9999, which RFC 3339 can write.
+pub(crate) fn has_rfc3339(epoch_ms: f64) -> bool {
+    (-62_167_219_200_000.0..=253_402_300_799_999.0).contains(&epoch_ms)
+}
+
 /// Appends the time as RFC 3339 in UTC, with milliseconds only if there are any.
 pub(crate) fn write_rfc3339(epoch_ms: i64, out: &mut String) {
     use std::fmt::Write as _;
     let Ok(instant) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(epoch_ms) * 1_000_000) else {
-        // Beyond the year 9999: no RFC 3339 text exists.
+        // Such a time is not known to any rule, see `has_rfc3339`.
         let _ = write!(out, "{epoch_ms}");
         return;
     };

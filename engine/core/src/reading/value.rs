@@ -47,10 +47,9 @@ fn judge_number(field: &Field, value: f64) -> Value {
     if fits && plausible { Value::Known(value) } else { Value::Invalid }
 }
 
-/// Milliseconds that an `i64` and an f64 both hold; the fraction is cut off.
+/// Epoch milliseconds, the fraction cut off.
 fn judge_time(value: f64) -> Value {
-    let whole = value.floor();
-    if whole.abs() < 9e15 { Value::Known(whole) } else { Value::Invalid }
+    if value.is_finite() { Value::Known(value.floor()) } else { Value::Invalid }
 }
 
 fn judge_text(field: &Field, text: &str) -> Value {

@@ -2,6 +2,8 @@
 //!
 //! Trees compare equal when they say the same; places do not count (see [`Spanned`]).
 
+mod same;
+
 use crate::source::{Span, Spanned};
 
 /// A name as written, without backticks.
@@ -32,7 +34,7 @@ pub enum Item {
 }
 
 /// `stream NAME { fields… store NAME forget after D }`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Stream {
     /// The Kafka topic that readings arrive on.
     pub name: Name,
@@ -47,7 +49,7 @@ pub struct Stream {
 }
 
 /// `name: type key|time-event range 'unit' missing codes`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Field {
     /// The field's name in the JSON object.
     pub name: Name,
@@ -106,7 +108,7 @@ pub struct Range {
 pub struct Number(pub String);
 
 /// A literal value: in `missing` lists, `given` blocks, and as an [`ExprKind::Literal`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Literal {
     /// What it is.
     pub kind: LiteralKind,
@@ -150,7 +152,7 @@ pub enum DurationUnit {
 }
 
 /// `topic NAME { clauses }`; every clause that was written is kept, so that checking can report a second one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Topic {
     /// The Kafka topic.
     pub name: Name,
@@ -183,7 +185,7 @@ pub enum Fields {
 }
 
 /// `score NAME from "PATH" on (inputs) needs (fields)`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Score {
     /// The score's name.
     pub name: Name,
@@ -198,7 +200,7 @@ pub struct Score {
 }
 
 /// `let NAME = expression`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Let {
     /// The name.
     pub name: Name,
@@ -209,7 +211,7 @@ pub struct Let {
 }
 
 /// `topic when …` or `topic.name when …`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// The topic its records go to.
     pub topic: Name,
@@ -224,7 +226,7 @@ pub struct Rule {
 }
 
 /// What stands after `when`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum RuleCondition {
     /// An expression.
     Expr(Expr),
@@ -374,7 +376,7 @@ pub enum Negated {
 }
 
 /// `test "name" { steps }`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Test {
     /// What it shows.
     pub name: Spanned<String>,
@@ -385,7 +387,7 @@ pub struct Test {
 }
 
 /// One step of a test: what happens, then what is expected of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Step {
     /// What happens.
     pub event: Event,
@@ -427,7 +429,7 @@ pub struct RuleRef {
 }
 
 /// One expectation after `expect`, `no` included.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Expectation {
     /// Whether `no` stands before it.
     pub absent: bool,

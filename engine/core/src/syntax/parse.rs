@@ -8,6 +8,7 @@ mod error;
 mod expression;
 mod grammar;
 mod help;
+mod nesting;
 mod node;
 mod outline;
 mod stream;

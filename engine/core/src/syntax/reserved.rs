@@ -2,8 +2,8 @@
 
 /// Every reserved word; the rule `reserved` of the grammar is the same list.
 pub const RESERVED: &[&str] = &[
-    "stream", "topic", "score", "let", "test", "when", "and", "or", "not", "no", "in", "is", "forget", "for", "then",
-    "within", "true", "false", "store", "fields", "notify", "covers", "missing", "all", "alert", "each", "repeat",
+    "stream", "topic", "score", "let", "test", "when", "and", "or", "notify", "not", "no", "in", "is", "forget", "for",
+    "then", "within", "true", "false", "store", "fields", "covers", "missing", "all", "alert", "each", "repeat",
     "escalate", "clear", "latch", "reading", "given", "at", "expect",
 ];
 

@@ -39,8 +39,8 @@ impl Token {
 }
 
 /// Operators that are one token, those of other languages included.
-const LONG_SYMBOLS: [&str; 15] =
-    ["===", "!==", "..", "<=", ">=", "!=", "==", "=>", "=<", "<>", "&&", "||", "->", ":=", "**"];
+const LONG_SYMBOLS: [&str; 16] =
+    ["===", "!==", "..", "<=", ">=", "!=", "==", "=>", "=<", "<>", "&&", "||", "->", ":=", "**", "//"];
 
 /// The tokens of a text from some place on, comments included, white space and a byte order mark left out.
 pub(crate) struct Tokens<'t> {

@@ -1,11 +1,188 @@
 //! `triage gateway`.
 
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
 use super::Failure;
+use crate::config::{Config, Layers};
+use crate::gateway::table::Table;
+use crate::gateway::ward::Ward;
+use crate::gateway::{self, GatewayError, Options, Status};
+
+/// How often progress is told where it cannot rewrite its line.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// What `triage gateway` is told on the command line.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The table: a header, then one row a patient
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
+    /// The time between two readings
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    every: Duration,
+    /// Readings a second, in place of `--every`
+    #[arg(long, value_name = "N", conflicts_with = "every", value_parser = positive_rate)]
+    rate: Option<f64>,
+    /// How many patients, the rows taken in turn [default: one a row]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    patients: Option<u32>,
+    /// Let vital signs vary around the table's, always the same way for the same seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Stop after so many readings [default: go on until it is stopped]
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// Stop when every patient has had one reading
+    #[arg(long, conflicts_with = "count")]
+    once: bool,
+    /// The topic that readings go to
+    #[arg(long, value_name = "TOPIC", default_value = "research")]
+    topic: String,
+    /// The brokers to begin with: `kafka.bootstrap_servers`
+    #[arg(long, value_name = "HOST:PORT,…")]
+    bootstrap_servers: Option<String>,
+    /// The configuration file, for its `[kafka]` [default: triage.toml, if there is one]
+    #[arg(long, env = "TRIAGE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
 
-pub(crate) fn run(_args: Args) -> Result<(), Failure> {
-    Err(Failure::World("`gateway` is not there yet".to_owned()))
+fn positive_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a number above 0".to_owned()),
+    }
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let table = Table::open(&args.file).map_err(|error| Failure::World(error.to_string()))?;
+    let mut ward = Ward::new(table, args.patients.map(|patients| patients as usize), args.seed);
+    let stop = stop_on_signal()?;
+    let options = Options {
+        properties: properties(&args)?,
+        topic: args.topic.clone(),
+        interval: args.rate.map_or(args.every, |rate| Duration::from_secs_f64(1.0 / rate)),
+        count: if args.once { Some(ward.patients() as u64) } else { args.count },
+    };
+    let mut progress = Progress::new(ward.patients(), &args.topic);
+    let status = gateway::send(&mut ward, &options, &stop, &mut |status| progress.tell(status))?;
+    progress.end();
+    conclude(&status, &args.topic)
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        Failure::World(error.to_string())
+    }
+}
+
+/// Set by the first SIGINT or SIGTERM; the second ends the process.
+fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let registered = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)));
+        registered.map_err(|error| Failure::World(error.to_string()))?;
+    }
+    Ok(stop)
+}
+
+fn properties(args: &Args) -> Result<BTreeMap<String, String>, Failure> {
+    let config = configuration(args).map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(gateway::properties(&config.kafka))
+}
+
+fn configuration(args: &Args) -> Result<Config, crate::config::ConfigError> {
+    let default = PathBuf::from("triage.toml");
+    let mut layers = Layers::new();
+    match &args.config {
+        Some(path) => layers = layers.file(path)?,
+        None if default.exists() => layers = layers.file(&default)?,
+        None => {}
+    }
+    // A variable that is not UTF-8 is not ours.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    layers = layers.environment(variables)?;
+    if let Some(servers) = &args.bootstrap_servers {
+        layers = layers.flag("kafka.bootstrap_servers", servers.as_str());
+    }
+    layers.build()
+}
+
+fn conclude(status: &Status, topic: &str) -> Result<(), Failure> {
+    eprintln!("gateway: {} readings delivered to {topic}", status.delivered);
+    let mut lost: Vec<String> =
+        status.failed.iter().map(|(reason, count)| format!("{count} readings were refused: {reason}")).collect();
+    if status.on_the_way() > 0 {
+        let why = status.waiting.as_deref().unwrap_or("the broker has not confirmed them");
+        lost.push(format!("{} readings were not delivered: {why}", status.on_the_way()));
+    }
+    if lost.is_empty() && status.sent == 0 && status.waiting.is_some() {
+        lost.extend(status.waiting.clone());
+    }
+    if lost.is_empty() { Ok(()) } else { Err(Failure::World(lost.join("; "))) }
+}
+
+/// Progress on standard error: one line that is rewritten on a terminal, a line now and then elsewhere.
+struct Progress {
+    patients: usize,
+    topic: String,
+    terminal: bool,
+    begun: Instant,
+    told: Option<Instant>,
+    waiting: Option<String>,
+}
+
+impl Progress {
+    fn new(patients: usize, topic: &str) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { patients, topic: topic.to_owned(), terminal, begun: Instant::now(), told: None, waiting: None }
+    }
+
+    fn tell(&mut self, status: &Status) {
+        if status.waiting != self.waiting {
+            self.waiting.clone_from(&status.waiting);
+            if let Some(waiting) = &status.waiting {
+                self.end();
+                eprintln!("gateway: {waiting}");
+            }
+        }
+        let due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        if status.sent == 0 || !(self.terminal || due) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let line = self.line(status);
+        if self.terminal {
+            eprint!("\r\x1b[K{line}");
+            // A line that cannot be shown is no reason to stop sending.
+            let _ = std::io::stderr().flush();
+        } else {
+            eprintln!("{line}");
+        }
+    }
+
+    fn line(&self, status: &Status) -> String {
+        let rate = status.delivered as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
+        format!(
+            "gateway: {} readings of {} patients delivered to {}, {rate:.1}/s, {} on the way",
+            status.delivered,
+            self.patients,
+            self.topic,
+            status.on_the_way()
+        )
+    }
+
+    fn end(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
 }

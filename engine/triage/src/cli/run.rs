@@ -50,6 +50,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Settings {
+    /// The folder that `--rules` names.
+    pub(crate) fn rules(&self) -> Option<PathBuf> {
+        self.rules.as_ref().map(PathBuf::from)
+    }
+
     /// File, then environment, then flags.
     pub(crate) fn read(&self) -> Result<Config, ConfigError> {
         let mut layers = Layers::new();

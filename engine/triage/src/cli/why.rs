@@ -1,11 +1,68 @@
-//! `triage why`.
+//! `triage why`: why a rule did or did not match a reading.
+
+
+use triage_core::explain::{ExplainError, Explanation};
+use triage_core::program::Limits;
+use triage_core::reading::Record;
 
 use super::Failure;
+use super::run::Settings;
+use super::source::Source;
 
 /// What `triage why` is told on the command line.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The rule, such as `stroke.crisis`
+    rule: String,
+    /// The reading, as one JSON object
+    #[arg(long, value_name = "JSON")]
+    reading: String,
+    #[command(flatten)]
+    settings: Settings,
+}
 
-pub(crate) fn run(_args: Args) -> Result<(), Failure> {
-    Err(Failure::World("`why` is not there yet".to_owned()))
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let source = Source::new(args.settings.rules(), &args.settings)?;
+    let (mut compiled, _) = source.compile()?;
+    let value = Some(args.reading.as_bytes());
+    let record = Record { key: None, value, timestamp: Some(0), partition: 0, offset: 0 };
+    let limits = Limits { skew_ms: None, ..Limits::default() };
+    let explanation = compiled.explain(&args.rule, &record, &limits).map_err(failure)?;
+    print(&explanation);
+    Ok(())
+}
+
+fn failure(error: ExplainError) -> Failure {
+    match &error {
+        ExplainError::NoSuchRule { nearest: Some(nearest), .. } => Failure::Usage(format!("{error}; did you mean `{nearest}`?")),
+        ExplainError::NoSuchRule { .. } | ExplainError::DeadLetter(_) => Failure::Usage(error.to_string()),
+    }
+}
+
+fn print(explanation: &Explanation) {
+    let verdict = match explanation.truth {
+        Some(true) => "matches this reading: its condition is true",
+        Some(false) => "does not match this reading: its condition is false",
+        None => "does not match this reading: its condition is unknown (not evaluable)",
+    };
+    println!("{} {verdict}\n", explanation.rule);
+    for part in &explanation.parts {
+        let indent = "  ".repeat(part.depth);
+        println!("{:<8}{indent}{}", truth(part.truth), part.text);
+        for value in &part.values {
+            println!("{:<8}{indent}  {value}", "");
+        }
+    }
+    if !explanation.blame.is_empty() {
+        println!("\nto blame:");
+        explanation.blame.iter().for_each(|blame| println!("  {blame}"));
+    }
+}
+
+fn truth(truth: Option<bool>) -> &'static str {
+    match truth {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "unknown",
+    }
 }

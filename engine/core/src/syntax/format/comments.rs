@@ -54,7 +54,7 @@ impl Page<'_, '_> {
         for (at, (start, comment)) in comments.iter().enumerate() {
             if at == 0 && *start < starts && !self.out.is_empty() && !self.written.starts_line(*start) {
                 self.out.truncate(self.out.trim_end().len());
-                self.out.push_str(&format!("  {comment}\n"));
+                self.out.extend(["  ", *comment, "\n"]);
                 continue;
             }
             match (*start < starts, lifted) {
@@ -63,7 +63,7 @@ impl Page<'_, '_> {
                 (false, true) => {}
             }
             lifted |= *start >= starts;
-            self.out.push_str(&format!("{:indent$}{comment}\n", ""));
+            self.out.extend([" ".repeat(indent).as_str(), *comment, "\n"]);
             self.fresh = false;
         }
         lifted

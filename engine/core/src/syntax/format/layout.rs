@@ -175,7 +175,7 @@ fn condition(indent: usize, head: &str, expr: &Expr) -> Line {
     let mut broken = head.to_owned();
     for (at, operand) in operands.iter().enumerate() {
         if at > 0 {
-            broken.push_str(&format!("\n{:1$}{word} ", "", indent + 4));
+            broken.extend(["\n", " ".repeat(indent + 4).as_str(), word, " "]);
         }
         expression(&mut broken, &operand.node);
     }

@@ -57,7 +57,7 @@ fn score(node: Node<'_>) -> Result<Score, Diagnostic> {
 fn definition(node: Node<'_>) -> Result<Let, Diagnostic> {
     let mut parts = node.children();
     let span = parts.parent();
-    Ok(Let { name: name(&parts.require()?), value: expression(parts.require()?, 0)?, span })
+    Ok(Let { name: name(&parts.require()?), value: expression(parts.require()?)?, span })
 }
 
 fn rule(node: Node<'_>) -> Result<Rule, Diagnostic> {
@@ -72,7 +72,7 @@ fn rule(node: Node<'_>) -> Result<Rule, Diagnostic> {
 
 fn condition(node: Node<'_>) -> Result<RuleCondition, Diagnostic> {
     if node.rule() == Kind::expression {
-        return Ok(RuleCondition::Expr(expression(node, 0)?));
+        return Ok(RuleCondition::Expr(expression(node)?));
     }
     let mut parts = node.children();
     let span = parts.parent();
@@ -95,7 +95,7 @@ fn clause(node: Node<'_>) -> Result<Spanned<RuleClause>, Diagnostic> {
         Kind::each => RuleClause::EachReading,
         Kind::repeat => RuleClause::Repeat(next_duration(&mut parts)?),
         Kind::escalate => RuleClause::Escalate(text(&parts.require()?), next_duration(&mut parts)?),
-        Kind::clear => RuleClause::Clear(expression(parts.require()?, 0)?),
+        Kind::clear => RuleClause::Clear(expression(parts.require()?)?),
         _ => RuleClause::Latch,
     };
     Ok(Spanned::new(clause, span))

@@ -33,6 +33,8 @@ pub(super) struct Failure<'t> {
     pub(super) before: Option<Token>,
     /// The token behind it.
     pub(super) behind: Option<Token>,
+    /// The brackets that are open there, outermost first.
+    pub(super) open: Vec<Token>,
     /// The rules that would have fitted.
     pub(super) expected: Vec<Rule>,
 }
@@ -43,14 +45,16 @@ impl<'t> Failure<'t> {
         token.map_or("", |token| token.text(self.slice.text))
     }
 
+    pub(super) fn place(&self, token: &Token) -> Span {
+        Span::new(self.slice.file, token.range.start, token.range.end)
+    }
+
     fn span(&self) -> Span {
-        match &self.found {
-            Some(token) => Span::new(self.slice.file, token.range.start, token.range.end),
-            None => {
-                let end = self.slice.text.trim_end().len();
-                Span::new(self.slice.file, end, end)
-            }
+        if let Some(token) = &self.found {
+            return self.place(token);
         }
+        let end = self.slice.text.trim_end().len();
+        Span::new(self.slice.file, end, end)
     }
 }
 
@@ -75,11 +79,24 @@ pub(super) fn diagnose(slice: Slice<'_>, error: Error<Rule>) -> Diagnostic {
 }
 
 fn locate(slice: Slice<'_>, at: usize, expected: Vec<Rule>) -> Failure<'_> {
-    let is_code = |token: &Token| token.kind != TokenKind::Comment;
-    let mut from = Tokens::new(slice.text, at).filter(is_code);
-    let (found, behind) = (from.next(), from.next());
-    let before = Tokens::new(slice.text, slice.start).filter(is_code).take_while(|token| token.range.end <= at).last();
-    Failure { slice, found, before, behind, expected }
+    let mut failure = Failure { slice, found: None, before: None, behind: None, open: Vec::new(), expected };
+    for token in Tokens::new(slice.text, slice.start).filter(|token| token.kind != TokenKind::Comment) {
+        if failure.found.is_some() {
+            failure.behind = Some(token);
+            break;
+        }
+        if token.range.end > at {
+            failure.found = Some(token);
+            continue;
+        }
+        match failure.written(Some(&token)) {
+            "(" | "{" => failure.open.push(token.clone()),
+            ")" | "}" => drop(failure.open.pop()),
+            _ => {}
+        }
+        failure.before = Some(token);
+    }
+    failure
 }
 
 fn found_words(failure: &Failure<'_>) -> String {
@@ -92,29 +109,43 @@ fn found_words(failure: &Failure<'_>) -> String {
     }
 }
 
-/// What was expected, each thing once, in the order of the grammar; things that say the same are one.
+/// What was expected, each thing once; what stands for many things is named instead of them.
 fn expected_words(expected: &[Rule]) -> Vec<&'static str> {
-    let mut expected = expected.to_vec();
-    let goes_on = expected.contains(&Rule::comparison);
-    let value_starts = expected.contains(&Rule::prefix);
-    let condition = expected.contains(&Rule::expression);
-    expected.retain(|rule| match rule {
-        Rule::left | Rule::arguments | Rule::within => !goes_on && !value_starts,
-        Rule::sum_op | Rule::product_op | Rule::unit | Rule::colon => !goes_on,
-        Rule::amount | Rule::number | Rule::text | Rule::boolean | Rule::group | Rule::reference | Rule::name => {
-            !value_starts
-        }
-        Rule::kw_no | Rule::silence => !condition,
-        _ => true,
-    });
-    let mut words_of: Vec<&'static str> = Vec::new();
-    for rule in expected {
-        let word = if rule == Rule::prefix { Some("a condition or a value") } else { words(rule) };
-        if let Some(word) = word.filter(|word| !words_of.contains(word)) {
-            words_of.push(word);
+    let has = |rule: Rule| expected.contains(&rule);
+    let mut said: Vec<&'static str> = Vec::new();
+    if has(Rule::prefix) {
+        said.push("a condition or a value");
+    } else if has(Rule::comparison) {
+        said.extend(["a comparison", "`and`", "`or`"]);
+    } else if has(Rule::name) && has(Rule::kw_forget) {
+        said.push("a field");
+    } else if has(Rule::duration) && has(Rule::number) {
+        said.extend(["a duration such as `10m`", "a number of readings"]);
+    }
+    let covered = |rule: &Rule| match rule {
+        Rule::amount
+        | Rule::number
+        | Rule::text
+        | Rule::boolean
+        | Rule::group
+        | Rule::reference
+        | Rule::name
+        | Rule::left
+        | Rule::duration => !said.is_empty(),
+        Rule::kw_no | Rule::silence => has(Rule::expression),
+        Rule::kw_and | Rule::kw_or | Rule::kw_then | Rule::kw_in | Rule::kw_is | Rule::kw_for => has(Rule::comparison),
+        Rule::sum_op | Rule::product_op | Rule::within | Rule::prefix | Rule::arguments => true,
+        Rule::unit | Rule::range | Rule::minus => expected.len() > 3,
+        _ => false,
+    };
+    let rest = expected.iter().filter(|rule| !covered(rule)).filter_map(|rule| words(*rule));
+    let rest: Vec<&'static str> = rest.flat_map(|words| words.split(", ")).collect();
+    for word in rest {
+        if !said.contains(&word) {
+            said.push(word);
         }
     }
-    words_of
+    said
 }
 
 fn alternatives(words: &[&str]) -> String {

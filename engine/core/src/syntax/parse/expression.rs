@@ -1,12 +1,14 @@
 //! Folds the grammar's flat list of operands and operators into a tree, by precedence.
 //!
-//! Each level is a function that asks the next tighter one for its operands, so recursion goes as deep as parentheses
-//! and prefixes do (which are limited) and not as deep as a chain is long.
+//! Each level of precedence is a function that asks the next tighter one for its operands. What stands in parentheses
+//! was folded before what they stand in, so that neither nesting nor the length of a chain takes stack.
+
+use std::collections::HashMap;
 
 use super::grammar::Rule;
 use super::help::chained;
+use super::nesting::outside_in;
 use super::node::{Children, Node};
-use super::outline::{MAX_DEPTH, too_deep};
 use super::value::{amount, duration, literal, name, next_duration, number, range, unit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
@@ -14,30 +16,56 @@ use crate::syntax::ast::{Comparison, Duration, Expr, ExprKind, Hold, Negated, Pr
 
 type Parsed<T> = Result<T, Diagnostic>;
 
-/// An expression that stands `depth` levels deep.
-pub(super) fn expression(node: Node<'_>, depth: usize) -> Parsed<Expr> {
+/// An expression with all that it contains.
+pub(super) fn expression(node: Node<'_>) -> Parsed<Expr> {
+    let mut inner = Inner::default();
+    let mut levels = outside_in(node)?;
+    let Some(outermost) = levels.first().cloned() else {
+        return Err(Diagnostic::global(Code::Syntax, "no expression"));
+    };
+    while let Some(node) = levels.pop() {
+        let start = node.span().start;
+        let expr = fold(node, &mut inner)?;
+        inner.folded.insert(start, expr);
+    }
+    inner.take(&outermost)
+}
+
+/// Expressions that are folded already, by their first byte.
+#[derive(Default)]
+struct Inner {
+    folded: HashMap<u32, Expr>,
+}
+
+impl Inner {
+    fn take(&mut self, node: &Node<'_>) -> Parsed<Expr> {
+        self.folded.remove(&node.span().start).ok_or_else(|| node.unexpected())
+    }
+}
+
+fn fold(node: Node<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let mut parts = node.children();
-    let expr = disjunction(&mut parts, depth)?;
+    let expr = disjunction(&mut parts, inner)?;
     match parts.next() {
         None => Ok(expr),
         Some(left_over) => Err(misplaced(&left_over)),
     }
 }
 
-fn disjunction(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let first = conjunction(parts, depth)?;
+fn disjunction(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let first = conjunction(parts, inner)?;
     let mut rest = Vec::new();
     while parts.take_if(Rule::kw_or).is_some() {
-        rest.push(conjunction(parts, depth)?);
+        rest.push(conjunction(parts, inner)?);
     }
     Ok(chain(first, rest, ExprKind::Or))
 }
 
-fn conjunction(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let first = negation(parts, depth)?;
+fn conjunction(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let first = negation(parts, inner)?;
     let mut rest = Vec::new();
     while parts.take_if(Rule::kw_and).is_some() {
-        rest.push(negation(parts, depth)?);
+        rest.push(negation(parts, inner)?);
     }
     Ok(chain(first, rest, ExprKind::And))
 }
@@ -51,12 +79,12 @@ fn chain(first: Expr, rest: Vec<Expr>, kind: fn(Vec<Expr>) -> ExprKind) -> Expr 
     Spanned::new(kind(operands), span)
 }
 
-fn negation(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
+fn negation(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let mut nots = Vec::new();
     while is_prefix(parts, "not") {
-        nots.push(deeper(&parts.require()?, depth + nots.len())?);
+        nots.push(parts.require()?.span());
     }
-    let mut expr = sequence(parts, depth + nots.len())?;
+    let mut expr = sequence(parts, inner)?;
     for not in nots.into_iter().rev() {
         let span = not.to(expr.span);
         expr = Spanned::new(ExprKind::Not(Box::new(expr)), span);
@@ -69,17 +97,12 @@ fn is_prefix(parts: &mut Children<'_>, word: &str) -> bool {
     parts.peek_text() == Some((Rule::prefix, word))
 }
 
-/// The place of `node`, one level deeper than `depth`, if that is allowed.
-fn deeper(node: &Node<'_>, depth: usize) -> Parsed<Span> {
-    if depth >= MAX_DEPTH { Err(too_deep(node.span())) } else { Ok(node.span()) }
-}
-
 /// `A then B within D`
-fn sequence(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let before = held(parts, depth)?;
+fn sequence(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let before = held(parts, inner)?;
     let Some(then) = parts.take_if(Rule::kw_then) else { return Ok(before) };
     joins_conditions(&before, &then)?;
-    let after = held(parts, depth)?;
+    let after = held(parts, inner)?;
     joins_conditions(&after, &then)?;
     let within = within(parts, &then)?;
     let span = before.span.to(within.span);
@@ -104,8 +127,8 @@ fn within(parts: &mut Children<'_>, then: &Node<'_>) -> Parsed<Spanned<Duration>
 }
 
 /// `C for 10m`, `C for 3 readings`
-fn held(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let expr = comparison(parts, depth)?;
+fn held(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let expr = comparison(parts, inner)?;
     let Some(hold) = parts.take_if(Rule::hold) else { return Ok(expr) };
     joins_conditions(&expr, &hold)?;
     let span = expr.span.to(hold.span());
@@ -154,31 +177,31 @@ fn needs_parentheses(span: Span, word: &str, first: Span) -> Diagnostic {
 }
 
 /// Comparisons, `in`, `is`: at most one of them.
-fn comparison(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let left = sum(parts, depth)?;
+fn comparison(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let left = sum(parts, inner)?;
     let expr = match parts.peek() {
         Some(Rule::comparison) => {
             let operator = parts.require()?;
-            let right = sum(parts, depth)?;
+            let right = sum(parts, inner)?;
             let span = left.span.to(right.span);
             Spanned::new(
                 ExprKind::Compare(Box::new(left), operator.spanned(operator_of(operator.text())), Box::new(right)),
                 span,
             )
         }
-        Some(Rule::membership) => membership(left, parts.require()?, depth)?,
+        Some(Rule::membership) => membership(left, parts.require()?, inner)?,
         Some(Rule::status_test) => status_test(left, parts.require()?)?,
         _ => return Ok(left),
     };
     match parts.peek() {
-        Some(Rule::comparison | Rule::membership | Rule::status_test) => chain_error(&expr, parts, depth),
+        Some(Rule::comparison | Rule::membership | Rule::status_test) => chain_error(&expr, parts, inner),
         _ => Ok(expr),
     }
 }
 
-fn chain_error(first: &Expr, parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
+fn chain_error(first: &Expr, parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let operator = parts.require()?;
-    let second = (operator.rule() == Rule::comparison).then(|| sum(parts, depth)).transpose()?;
+    let second = (operator.rule() == Rule::comparison).then(|| sum(parts, inner)).transpose()?;
     let comparison = operator.spanned(operator_of(operator.text()));
     Err(chained(first, &comparison, second.as_ref()))
 }
@@ -194,7 +217,7 @@ fn operator_of(symbol: &str) -> Comparison {
     }
 }
 
-fn membership(left: Expr, node: Node<'_>, depth: usize) -> Parsed<Expr> {
+fn membership(left: Expr, node: Node<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let span = left.span.to(node.span());
     let mut parts = node.children();
     let of = parts.require()?;
@@ -202,27 +225,22 @@ fn membership(left: Expr, node: Node<'_>, depth: usize) -> Parsed<Expr> {
         let kind = ExprKind::InRange(Box::new(left), range(of)?, parts.next().map(|part| unit(&part)));
         return Ok(Spanned::new(kind, span));
     }
-    deeper(&of, depth)?;
     let mut elements = Vec::new();
     for node in of.children() {
-        elements.push(element(node, depth + 1)?);
+        elements.push(element(node, inner)?);
     }
     Ok(Spanned::new(ExprKind::InSet(Box::new(left), elements), span))
 }
 
-fn element(node: Node<'_>, depth: usize) -> Parsed<Expr> {
+fn element(node: Node<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let span = node.span();
     let mut parts = node.children();
     let minus = parts.take_if(Rule::minus);
     let part = parts.require()?;
-    let depth = depth + usize::from(minus.is_some());
-    let value = operand(part, depth)?;
+    let value = operand(part, inner)?;
     match minus {
         None => Ok(value),
-        Some(minus) => {
-            deeper(&minus, depth - 1)?;
-            Ok(Spanned::new(ExprKind::Negative(Box::new(value)), span))
-        }
+        Some(_) => Ok(Spanned::new(ExprKind::Negative(Box::new(value)), span)),
     }
 }
 
@@ -246,41 +264,41 @@ fn status_test(left: Expr, node: Node<'_>) -> Parsed<Expr> {
     Ok(Spanned::new(ExprKind::Is(Spanned::new(tested, left.span), status, negated), span))
 }
 
-fn sum(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let first = product(parts, depth)?;
+fn sum(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let first = product(parts, inner)?;
     let mut rest = Vec::new();
     while let Some(operator) = parts.take_if(Rule::sum_op) {
         let sign = if operator.text() == "+" { SumOp::Plus } else { SumOp::Minus };
-        rest.push((operator.spanned(sign), product(parts, depth)?));
+        rest.push((operator.spanned(sign), product(parts, inner)?));
     }
     let Some((_, last)) = rest.last() else { return Ok(first) };
     let span = first.span.to(last.span);
     Ok(Spanned::new(ExprKind::Sum(Box::new(first), rest), span))
 }
 
-fn product(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
-    let first = unary(parts, depth)?;
+fn product(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
+    let first = unary(parts, inner)?;
     let mut rest = Vec::new();
     while let Some(operator) = parts.take_if(Rule::product_op) {
         let sign = if operator.text() == "*" { ProductOp::Times } else { ProductOp::Over };
-        rest.push((operator.spanned(sign), unary(parts, depth)?));
+        rest.push((operator.spanned(sign), unary(parts, inner)?));
     }
     let Some((_, last)) = rest.last() else { return Ok(first) };
     let span = first.span.to(last.span);
     Ok(Spanned::new(ExprKind::Product(Box::new(first), rest), span))
 }
 
-fn unary(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
+fn unary(parts: &mut Children<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let mut signs = Vec::new();
     while is_prefix(parts, "-") {
-        signs.push(deeper(&parts.require()?, depth + signs.len())?);
+        signs.push(parts.require()?.span());
     }
     let next = parts.require()?;
     if next.rule() == Rule::prefix {
         return Err(Diagnostic::new(Code::Syntax, next.span(), "`not` cannot stand here", "expected a value")
             .help("put `not` and what it denies in parentheses"));
     }
-    let mut expr = operand(next, depth + signs.len())?;
+    let mut expr = operand(next, inner)?;
     for sign in signs.into_iter().rev() {
         let span = sign.to(expr.span);
         expr = Spanned::new(ExprKind::Negative(Box::new(expr)), span);
@@ -288,16 +306,13 @@ fn unary(parts: &mut Children<'_>, depth: usize) -> Parsed<Expr> {
     Ok(expr)
 }
 
-fn operand(node: Node<'_>, depth: usize) -> Parsed<Expr> {
+fn operand(node: Node<'_>, inner: &mut Inner) -> Parsed<Expr> {
     let span = node.span();
     let kind = match node.rule() {
         Rule::amount => ExprKind::Literal(amount(node)?),
         Rule::name => ExprKind::Name(name(&node).node),
-        Rule::group => {
-            deeper(&node, depth)?;
-            ExprKind::Paren(Box::new(expression(node.children().require()?, depth + 1)?))
-        }
-        Rule::reference => reference(node, depth)?,
+        Rule::group => ExprKind::Paren(Box::new(inner.take(&node.children().require()?)?)),
+        Rule::reference => reference(node, inner)?,
         _ => match literal(&node)? {
             Some(literal) => ExprKind::Literal(literal.kind),
             None => return Err(misplaced(&node)),
@@ -306,18 +321,17 @@ fn operand(node: Node<'_>, depth: usize) -> Parsed<Expr> {
     Ok(Spanned::new(kind, span))
 }
 
-fn reference(node: Node<'_>, depth: usize) -> Parsed<ExprKind> {
+fn reference(node: Node<'_>, inner: &mut Inner) -> Parsed<ExprKind> {
     let mut parts = node.children();
     let called = name(&parts.require()?);
     let Some(arguments) = parts.next() else { return Ok(ExprKind::Name(called.node)) };
-    deeper(&arguments, depth)?;
     let mut values = Vec::new();
     let mut window = None;
     for argument in arguments.children() {
         if argument.rule() == Rule::duration {
             window = Some(duration(&argument));
         } else {
-            values.push(expression(argument, depth + 1)?);
+            values.push(inner.take(&argument)?);
         }
     }
     Ok(ExprKind::Call(called, values, window))

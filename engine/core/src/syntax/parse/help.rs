@@ -10,23 +10,66 @@ use crate::syntax::token::{Token, TokenKind};
 
 /// Adds what to do, where something can be said.
 pub(super) fn explain(diagnostic: Diagnostic, failure: &Failure<'_>) -> Diagnostic {
+    if let Some(open) = unclosed(failure) {
+        let (bracket, close) = if failure.written(Some(open)) == "(" { ("(", ")") } else { ("{", "}") };
+        return diagnostic
+            .also(failure.place(open), format!("this `{bracket}` is still open"))
+            .help(format!("close it with `{close}`"));
+    }
     match advice(failure) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
 }
 
-fn advice(failure: &Failure<'_>) -> Option<String> {
-    let found = failure.found.as_ref()?;
+/// The bracket that must have been meant to be closed: the file ends, or a new declaration starts.
+fn unclosed<'f>(failure: &'f Failure<'_>) -> Option<&'f Token> {
+    let open = failure.open.last()?;
+    let Some(found) = &failure.found else { return Some(open) };
     let written = failure.written(Some(found));
-    match found.kind {
+    let behind = failure.written(failure.behind.as_ref());
+    let declares = DECLARATIONS.contains(&written) && behind != ":";
+    let rule = found.kind == TokenKind::Word && matches!(behind, "when" | ".");
+    (starts_line(failure, found) && (declares || rule)).then_some(open)
+}
+
+fn starts_line(failure: &Failure<'_>, token: &Token) -> bool {
+    let before = failure.slice.text.get(..token.range.start).unwrap_or("").trim_end_matches([' ', '\t']);
+    before.is_empty() || before.ends_with(['\n', '\r'])
+}
+
+fn advice(failure: &Failure<'_>) -> Option<String> {
+    let Some(found) = failure.found.as_ref() else { return expected_form(failure) };
+    let written = failure.written(Some(found));
+    let help = match found.kind {
         TokenKind::Symbol => symbol(failure, written),
         TokenKind::Number => number(failure, written),
         TokenKind::Word => word(failure, written),
         TokenKind::Text => text(failure, written),
-        TokenKind::Unit => unit(failure, written),
+        TokenKind::Unit => Some(unit(failure, written)),
         _ => None,
-    }
+    };
+    help.or_else(|| expected_form(failure))
+}
+
+/// How that is written which was expected.
+fn expected_form(failure: &Failure<'_>) -> Option<String> {
+    let form = match failure.expected.as_slice() {
+        expected if expected.contains(&Rule::kw_when) => {
+            "a rule is written `topic when condition` or `topic.name when condition`"
+        }
+        expected if expected.contains(&Rule::kw_given) || expected.contains(&Rule::step) => {
+            "a test starts with `given { field: value }` or `at 0m { field: value }`"
+        }
+        [Rule::priority] => "an alert is written `alert high \"what happened\"`",
+        [Rule::kw_to] => "write `escalate to \"role\" after 5m`",
+        [Rule::colon] => "write `name: …`, with a colon behind the name",
+        [Rule::kw_for] => "write `no reading for 5m`",
+        [Rule::kw_readings] => "write a duration such as `10m`, or a number of readings such as `3 readings`",
+        [Rule::dots] => "a range is written `1..3 'kPa'`: two dots, and the unit behind the upper end",
+        _ => return None,
+    };
+    Some(form.to_owned())
 }
 
 fn symbol(failure: &Failure<'_>, written: &str) -> Option<String> {
@@ -47,7 +90,8 @@ fn symbol(failure: &Failure<'_>, written: &str) -> Option<String> {
         "%" => "write the unit as a UCUM code in single quotes: `'%'`",
         "…" => "use two dots: `1..3`",
         ";" => "leave the semicolon out: a new line or a space is enough",
-        "//" | "/" if failure.written(failure.behind.as_ref()).starts_with('/') => "a comment starts with `#`",
+        "//" => "a comment starts with `#`",
+        "}" | ")" if failure.open.is_empty() => "nothing is open here that this could close: delete it",
         "\u{a0}" => "this is a non-breaking space: use a plain one",
         "\u{feff}" => "this is an invisible byte order mark: delete it",
         "-" => return hyphen(failure),
@@ -79,8 +123,7 @@ fn in_front_of_parenthesis(failure: &Failure<'_>) -> Option<String> {
 fn number(failure: &Failure<'_>, written: &str) -> Option<String> {
     let digits = written.trim_end_matches(|char: char| char.is_alphabetic() || char == '_');
     let (letters, expects_duration) = (&written[digits.len()..], failure.expected.contains(&Rule::duration));
-    let looks_like_exponent = written.contains(['e', 'E']) && !digits.is_empty();
-    if looks_like_exponent && digits.ends_with(|char: char| char.is_ascii_digit()) {
+    if is_exponent(written) {
         return Some("write the number out: there are no exponents".to_owned());
     }
     if expects_duration {
@@ -94,6 +137,13 @@ fn number(failure: &Failure<'_>, written: &str) -> Option<String> {
     (!letters.is_empty()).then(|| format!("a unit stands in single quotes behind the number: `{digits} '{letters}'`"))
 }
 
+/// `1e5`, or the `1e` of `1e-5`.
+fn is_exponent(written: &str) -> bool {
+    let tail = written.trim_start_matches(|char: char| char.is_ascii_digit() || char == '.');
+    let exponent = tail.strip_prefix(['e', 'E']);
+    exponent.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn text(failure: &Failure<'_>, written: &str) -> Option<String> {
     let inner = written.trim_matches('"');
     if failure.before.as_ref().is_some_and(|token| token.kind == TokenKind::Number) {
@@ -103,12 +153,15 @@ fn text(failure: &Failure<'_>, written: &str) -> Option<String> {
     wants_name.then(|| format!("a name stands without quotes, or in backticks: `` `{inner}` ``"))
 }
 
-fn unit(failure: &Failure<'_>, written: &str) -> Option<String> {
+fn unit(failure: &Failure<'_>, written: &str) -> String {
     let inner = written.trim_matches('\'');
-    if failure.expected.contains(&Rule::text) || failure.expected.contains(&Rule::comparison) {
-        return Some("single quotes are for units behind a number; a text stands in double quotes".to_owned());
+    if failure.expected.contains(&Rule::dots) {
+        return "the unit of a range stands once, behind its upper end".to_owned();
     }
-    Some(format!("single quotes are for units behind a number; did you mean `\"{inner}\"` or the name `{inner}`?"))
+    if failure.expected.contains(&Rule::text) && failure.expected.len() == 1 {
+        return format!("a text stands in double quotes: `\"{inner}\"`");
+    }
+    "single quotes are for units behind a number; a text stands in double quotes, a label or a name in none".to_owned()
 }
 
 fn word(failure: &Failure<'_>, written: &str) -> Option<String> {
@@ -122,7 +175,11 @@ fn word(failure: &Failure<'_>, written: &str) -> Option<String> {
     {
         return Some(format!("write the number and its unit together: `{}{written}`", failure.written(Some(number))));
     }
-    if wants_name(failure) && is_reserved(written) {
+    let new_declaration = DECLARATIONS.contains(&written) && starts_line(failure, failure.found.as_ref()?);
+    if wants_name(failure)
+        && is_reserved(written)
+        && !(new_declaration && failure.written(failure.behind.as_ref()) != ":")
+    {
         return Some(backticks(written));
     }
     misspelled(failure, written).or_else(|| start_of_rule(failure))
@@ -164,14 +221,9 @@ fn quoted(words: &'static str) -> impl Iterator<Item = &'static str> {
 
 /// A word that starts a line, where only a new declaration could go on.
 fn start_of_rule(failure: &Failure<'_>) -> Option<String> {
-    let expected = &failure.expected;
-    if expected.contains(&Rule::kw_when) {
-        return Some("a rule is written `topic when condition` or `topic.name when condition`".to_owned());
-    }
-    let found: &Token = failure.found.as_ref()?;
-    let line = failure.slice.text.get(..found.range.start)?;
-    let first = line.trim_end_matches([' ', '\t']).ends_with(['\n', '\r']);
-    (first && expected.contains(&Rule::EOI)).then(|| "a new rule is written `topic when condition`".to_owned())
+    let found = failure.found.as_ref()?;
+    let first = starts_line(failure, found) && failure.expected.contains(&Rule::EOI);
+    first.then(|| "a new rule is written `topic when condition`".to_owned())
 }
 
 /// Two comparisons in a row, and the range that may have been meant.

@@ -17,7 +17,7 @@ pub(super) fn test(test: &Test, written: Option<&Written<'_>>) -> Vec<Line> {
 fn step(lines: &mut Vec<Line>, step: &Step, written: Option<&Written<'_>>) {
     let clauses = clauses(&step.expectations, written);
     let (head, timed) = event(&step.event);
-    let end = clauses.first().and_then(|(_, first)| written?.end_before_expect(first.span));
+    let end = step.expectations.first().and_then(|first| written?.end_before_expect(first.span));
     let end = end.unwrap_or(step.span.end as usize);
     let commented = written.is_some_and(|written| written.has_comment(end, step.span.end as usize));
     if let [(clause, _)] = clauses.as_slice() {
@@ -39,7 +39,7 @@ fn clauses<'a>(expectations: &'a [Expectation], written: Option<&Written<'_>>) -
         let starts = written.is_some_and(|written| written.follows_expect(item.span));
         match clauses.last_mut().filter(|_| !starts) {
             Some((clause, last)) => {
-                clause.push_str(&format!(", {}", expectation(item)));
+                clause.extend([", ", expectation(item).as_str()]);
                 *last = item;
             }
             None => clauses.push((format!("expect {}", expectation(item)), item)),
@@ -92,7 +92,7 @@ fn values(head: &str, values: &[(Name, Given)]) -> String {
         if line.len() > 3 && line.chars().count() + value.chars().count() + 2 > WIDTH {
             lines.push(std::mem::replace(&mut line, String::from("   ")));
         }
-        line.push_str(&format!(" {value},"));
+        line.extend([" ", value.as_str(), ","]);
     }
     lines.push(line.trim_end_matches(',').to_owned());
     lines.push("  }".to_owned());

@@ -1,0 +1,299 @@
+//! Conditions in Kleene's logic and values in f64, by recursion over the tree. `None` is unknown.
+
+use std::collections::BTreeMap;
+
+use triage_core::syntax::ast::{
+    Comparison, Expr, ExprKind, Field, FieldKind, LiteralKind, Name, Negated, Number, ProductOp, Range, Status, SumOp,
+};
+
+use super::field::{State, Value, parse};
+use super::{find, unit};
+
+/// One reading in front of the rules.
+pub(crate) struct Judge<'a> {
+    /// The declared fields.
+    pub(crate) fields: &'a [Field],
+    /// What the `let`s mean.
+    pub(crate) lets: &'a BTreeMap<String, Expr>,
+    /// What the fields are in this reading.
+    pub(crate) states: &'a [State],
+}
+
+/// Something that can be compared.
+#[derive(Debug, Clone, PartialEq)]
+enum Scalar {
+    Number(f64),
+    Text(String),
+    Bool(bool),
+    Time(i64),
+}
+
+impl<'a> Judge<'a> {
+    /// Whether a condition is true.
+    pub(crate) fn truth(&self, condition: &'a Expr) -> Option<bool> {
+        match self.meaning(condition) {
+            ExprKind::Or(parts) => self.any(parts, true),
+            ExprKind::And(parts) => self.any(parts, false),
+            ExprKind::Not(inner) => self.truth(inner).map(|truth| !truth),
+            ExprKind::Compare(left, comparison, right) => self.compare(left, comparison.node, right),
+            ExprKind::InSet(value, members) => self.in_set(value, members),
+            ExprKind::InRange(value, range, written) => {
+                self.in_range(value, range, written.as_ref().map(|unit| unit.node.as_str()))
+            }
+            ExprKind::Is(name, status, negated) => Some(self.is(name, *status) != (*negated == Negated::Yes)),
+            ExprKind::Literal(LiteralKind::Bool(truth)) => Some(*truth),
+            ExprKind::Name(name) => match self.scalar_of(name)? {
+                Scalar::Bool(truth) => Some(truth),
+                other => panic!("`{name}` is {other:?}, not a condition"),
+            },
+            other => panic!("not a condition: {other:?}"),
+        }
+    }
+
+    /// `deciding` if some part is it, unknown if some part is unknown, else the opposite: `or` and `and` in one.
+    fn any(&self, parts: &'a [Expr], deciding: bool) -> Option<bool> {
+        let truths: Vec<Option<bool>> = parts.iter().map(|part| self.truth(part)).collect();
+        if truths.contains(&Some(deciding)) {
+            return Some(deciding);
+        }
+        if truths.contains(&None) { None } else { Some(!deciding) }
+    }
+
+    fn compare(&self, left: &'a Expr, comparison: Comparison, right: &'a Expr) -> Option<bool> {
+        let order = order(&self.operand(left, right)?, &self.operand(right, left)?);
+        Some(match comparison {
+            Comparison::Equal => order.is_eq(),
+            Comparison::NotEqual => order.is_ne(),
+            Comparison::Less => order.is_lt(),
+            Comparison::LessOrEqual => order.is_le(),
+            Comparison::Greater => order.is_gt(),
+            Comparison::GreaterOrEqual => order.is_ge(),
+        })
+    }
+
+    fn in_set(&self, value: &'a Expr, members: &'a [Expr]) -> Option<bool> {
+        let mut found = false;
+        for member in members {
+            found |= order(&self.scalar(value)?, &self.operand(member, value)?).is_eq();
+        }
+        Some(found)
+    }
+
+    fn in_range(&self, value: &'a Expr, range: &Range, written: Option<&str>) -> Option<bool> {
+        let Scalar::Number(number) = self.operand(value, value)? else { panic!("a range of numbers") };
+        let bound = |bound: &Number| match written {
+            Some(written) => self.converted(bound, false, written, value),
+            None => parse(bound),
+        };
+        Some(bound(&range.low.node) <= number && number <= bound(&range.high.node))
+    }
+
+    fn is(&self, name: &Name, status: Status) -> bool {
+        let (at, _) = find(self.fields, &name.node).expect("`is` is asked of a field");
+        match &self.states[at] {
+            State::Known(_) => status == Status::Known,
+            State::Missing => status == Status::Missing,
+            State::Invalid => status == Status::Invalid,
+        }
+    }
+
+    /// One side of a comparison; labels and units mean what the other side makes them mean.
+    fn operand(&self, side: &'a Expr, other: &'a Expr) -> Option<Scalar> {
+        if let Some(code) = self.label(side, other) {
+            return Some(Scalar::Number(code));
+        }
+        let (literal, negative) = match self.meaning(side) {
+            ExprKind::Negative(inner) => (self.meaning(inner), true),
+            plain => (plain, false),
+        };
+        match literal {
+            ExprKind::Literal(LiteralKind::Number(number, Some(written))) => {
+                Some(Scalar::Number(self.converted(number, negative, &written.node, other)))
+            }
+            _ => self.scalar(side),
+        }
+    }
+
+    fn converted(&self, number: &Number, negative: bool, written: &str, other: &'a Expr) -> f64 {
+        let mut fields = Vec::new();
+        self.mention(other, &mut fields);
+        let declared = fields.first().and_then(|field| self.fields[*field].unit.as_ref()).expect("a field with a unit");
+        unit::convert(number, negative, written, &declared.node).expect("units that convert")
+    }
+
+    /// The code of `side`, if it is a label of the enum on the other side.
+    fn label(&self, side: &Expr, other: &'a Expr) -> Option<f64> {
+        let ExprKind::Name(name) = bare(side) else { return None };
+        let ExprKind::Name(field) = self.meaning(other) else { return None };
+        let FieldKind::Enum(labels) = &find(self.fields, field)?.1.kind.node else { return None };
+        let (_, code) = labels.iter().find(|(label, _)| label.node == *name)?;
+        Some(parse(&code.node))
+    }
+
+    fn scalar(&self, value: &'a Expr) -> Option<Scalar> {
+        match self.meaning(value) {
+            ExprKind::Literal(LiteralKind::Text(text)) => Some(Scalar::Text(text.clone())),
+            ExprKind::Literal(LiteralKind::Bool(truth)) => Some(Scalar::Bool(*truth)),
+            ExprKind::Name(name) => self.scalar_of(name),
+            _ => self.number(value).map(Scalar::Number),
+        }
+    }
+
+    fn scalar_of(&self, name: &str) -> Option<Scalar> {
+        Some(match self.state(name).known()? {
+            Value::Number(number, _) | Value::Label(_, number, _) => Scalar::Number(*number),
+            Value::Bool(truth) => Scalar::Bool(*truth),
+            Value::Text(text, _) => Scalar::Text(text.clone()),
+            Value::Time(ms) => Scalar::Time(*ms),
+        })
+    }
+
+    /// The number that an expression is.
+    pub(crate) fn number(&self, value: &'a Expr) -> Option<f64> {
+        let number = match self.meaning(value) {
+            ExprKind::Literal(LiteralKind::Number(number, _)) => parse(number),
+            ExprKind::Name(name) => match self.state(name).known()? {
+                Value::Number(number, _) => *number,
+                other => panic!("{other:?} is no number"),
+            },
+            ExprKind::Negative(inner) => -self.number(inner)?,
+            ExprKind::Sum(first, rest) => self.sum(first, rest)?,
+            ExprKind::Product(first, rest) => self.product(first, rest)?,
+            ExprKind::Call(name, arguments, None) => self.call(&name.node, arguments)?,
+            other => panic!("not a value: {other:?}"),
+        };
+        number.is_finite().then_some(number)
+    }
+
+    fn sum(&self, first: &'a Expr, rest: &'a [(triage_core::source::Spanned<SumOp>, Expr)]) -> Option<f64> {
+        let mut sum = self.number(first)?;
+        for (operator, part) in rest {
+            let part = self.number(part)?;
+            sum = finite(match operator.node {
+                SumOp::Plus => sum + part,
+                SumOp::Minus => sum - part,
+            })?;
+        }
+        Some(sum)
+    }
+
+    fn product(&self, first: &'a Expr, rest: &'a [(triage_core::source::Spanned<ProductOp>, Expr)]) -> Option<f64> {
+        let mut product = self.number(first)?;
+        for (operator, part) in rest {
+            let part = self.number(part)?;
+            product = finite(match operator.node {
+                ProductOp::Times => product * part,
+                ProductOp::Over if part == 0.0 => return None,
+                ProductOp::Over => product / part,
+            })?;
+        }
+        Some(product)
+    }
+
+    fn call(&self, name: &str, arguments: &'a [Expr]) -> Option<f64> {
+        let numbers: Vec<f64> = arguments.iter().map(|argument| self.number(argument)).collect::<Option<_>>()?;
+        let smaller = |a: f64, b: f64| if b < a { b } else { a };
+        let larger = |a: f64, b: f64| if b > a { b } else { a };
+        match name {
+            "abs" => Some(numbers[0].abs()),
+            "round" => Some(numbers[0].round()),
+            "min" => numbers.into_iter().reduce(smaller),
+            "max" => numbers.into_iter().reduce(larger),
+            other => panic!("no function `{other}`"),
+        }
+    }
+
+    /// What an expression means once its parentheses are off and its `let` is looked up.
+    pub(crate) fn meaning(&self, expr: &'a Expr) -> &'a ExprKind {
+        match bare(expr) {
+            ExprKind::Name(name) => match self.lets.get(name) {
+                Some(meant) => self.meaning(meant),
+                None => bare(expr),
+            },
+            kind => kind,
+        }
+    }
+
+    /// What the field of that name is.
+    pub(crate) fn state(&self, name: &str) -> &'a State {
+        let Some((at, _)) = find(self.fields, name) else { panic!("no field `{name}`") };
+        &self.states[at]
+    }
+
+    /// The known fields of a condition, in order of first mention: name and value.
+    pub(crate) fn mentioned(&self, condition: &'a Expr) -> Vec<(&'a str, &'a Value)> {
+        let mut fields = Vec::new();
+        self.mention(condition, &mut fields);
+        let known = |at: usize| Some((self.fields[at].name.node.as_str(), self.states[at].known()?));
+        fields.into_iter().filter_map(known).collect()
+    }
+
+    fn mention(&self, expr: &'a Expr, fields: &mut Vec<usize>) {
+        match self.meaning(expr) {
+            ExprKind::Name(name) => self.mention_name(name, fields),
+            ExprKind::Is(name, ..) => self.mention_name(&name.node, fields),
+            ExprKind::Or(parts) | ExprKind::And(parts) | ExprKind::Call(_, parts, _) => {
+                parts.iter().for_each(|part| self.mention(part, fields));
+            }
+            ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::InRange(inner, ..) => {
+                self.mention(inner, fields);
+            }
+            ExprKind::Compare(left, _, right) => {
+                self.mention_beside(left, right, fields);
+                self.mention_beside(right, left, fields);
+            }
+            ExprKind::InSet(value, members) => {
+                self.mention(value, fields);
+                members.iter().for_each(|member| self.mention_beside(member, value, fields));
+            }
+            ExprKind::Sum(first, rest) => {
+                self.mention(first, fields);
+                rest.iter().for_each(|(_, part)| self.mention(part, fields));
+            }
+            ExprKind::Product(first, rest) => {
+                self.mention(first, fields);
+                rest.iter().for_each(|(_, part)| self.mention(part, fields));
+            }
+            ExprKind::Literal(_) => {}
+            other => panic!("of a later part: {other:?}"),
+        }
+    }
+
+    fn mention_beside(&self, side: &'a Expr, other: &'a Expr, fields: &mut Vec<usize>) {
+        if self.label(side, other).is_none() {
+            self.mention(side, fields);
+        }
+    }
+
+    fn mention_name(&self, name: &str, fields: &mut Vec<usize>) {
+        let Some((at, _)) = find(self.fields, name) else { panic!("no field `{name}`") };
+        if !fields.contains(&at) {
+            fields.push(at);
+        }
+    }
+}
+
+fn bare(expr: &Expr) -> &ExprKind {
+    match &expr.node {
+        ExprKind::Paren(inner) => bare(inner),
+        kind => kind,
+    }
+}
+
+fn finite(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
+}
+
+fn order(left: &Scalar, right: &Scalar) -> std::cmp::Ordering {
+    let bit = |truth: bool| if truth { 1.0 } else { 0.0 };
+    let order = match (left, right) {
+        (Scalar::Number(left), Scalar::Number(right)) => left.partial_cmp(right),
+        (Scalar::Bool(left), Scalar::Number(right)) => bit(*left).partial_cmp(right),
+        (Scalar::Number(left), Scalar::Bool(right)) => left.partial_cmp(&bit(*right)),
+        (Scalar::Bool(left), Scalar::Bool(right)) => Some(left.cmp(right)),
+        (Scalar::Text(left), Scalar::Text(right)) => Some(left.cmp(right)),
+        (Scalar::Time(left), Scalar::Time(right)) => Some(left.cmp(right)),
+        (left, right) => panic!("{left:?} is not comparable with {right:?}"),
+    };
+    order.expect("numbers are finite")
+}

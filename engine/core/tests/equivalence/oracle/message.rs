@@ -1,0 +1,75 @@
+//! What an alert says.
+
+use triage_core::syntax::ast::ExprKind;
+
+use super::condition::Judge;
+use super::field::Value;
+use super::find;
+
+/// Fills a template.
+pub(crate) fn fill(template: &str, judge: &Judge<'_>) -> String {
+    let mut message = String::new();
+    let mut rest = template;
+    while let Some(first) = rest.chars().next() {
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            message.push(first);
+            rest = &rest[2..];
+        } else if first == '{' {
+            let end = rest.find('}').expect("a closed brace");
+            message.push_str(&place(&rest[1..end], judge));
+            rest = &rest[end + 1..];
+        } else {
+            message.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    message
+}
+
+/// `x` or `x:.1`
+fn place(inside: &str, judge: &Judge<'_>) -> String {
+    let (name, decimals) = match inside.split_once(":.") {
+        Some((name, decimals)) => (name, Some(decimals.parse::<usize>().expect("a number of decimals"))),
+        None => (inside, None),
+    };
+    said(name, decimals, judge).unwrap_or_else(|| "?".into())
+}
+
+fn said(name: &str, decimals: Option<usize>, judge: &Judge<'_>) -> Option<String> {
+    if find(judge.fields, name).is_some() {
+        return Some(spoken(judge.state(name).known()?, decimals));
+    }
+    let named = judge.lets.get(name).expect("a field or a `let`");
+    match judge.meaning(named) {
+        ExprKind::Name(field) => Some(spoken(judge.state(field).known()?, decimals)),
+        kind if is_condition(kind) => Some(judge.truth(named)?.to_string()),
+        _ => Some(number(judge.number(named)?, decimals)),
+    }
+}
+
+fn spoken(value: &Value, decimals: Option<usize>) -> String {
+    match (value, decimals) {
+        (Value::Number(exact, _), Some(_)) => number(*exact, decimals),
+        _ => value.spoken(),
+    }
+}
+
+fn number(value: f64, decimals: Option<usize>) -> String {
+    match decimals {
+        Some(decimals) => format!("{value:.decimals$}"),
+        None => format!("{value}"),
+    }
+}
+
+fn is_condition(kind: &ExprKind) -> bool {
+    matches!(
+        kind,
+        ExprKind::Or(_)
+            | ExprKind::And(_)
+            | ExprKind::Not(_)
+            | ExprKind::Compare(..)
+            | ExprKind::InSet(..)
+            | ExprKind::InRange(..)
+            | ExprKind::Is(..)
+    )
+}

@@ -1,0 +1,72 @@
+//! A literal in one unit as a number in another: exact fractions, rounded once.
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::{One, Pow, ToPrimitive, Zero};
+use triage_core::syntax::ast::Number;
+
+/// `number`, meant in unit `from`, as the nearest f64 in unit `to`; none if the units do not convert.
+pub(crate) fn convert(number: &Number, negative: bool, from: &str, to: &str) -> Option<f64> {
+    let value = if negative { -exact(&number.0) } else { exact(&number.0) };
+    if from == to {
+        return Some(nearest(&value));
+    }
+    let (kind, scale, shift) = base(from)?;
+    let (to_kind, to_scale, to_shift) = base(to)?;
+    (kind == to_kind).then(|| nearest(&((value * scale + shift - to_shift) / to_scale)))
+}
+
+/// The kind of quantity, and `scale` and `shift` with which `value * scale + shift` is in the kind's base unit.
+fn base(unit: &str) -> Option<(char, BigRational, BigRational)> {
+    let plain = |kind, numerator, denominator| Some((kind, fraction(numerator, denominator), BigRational::zero()));
+    match unit {
+        "kPa" => plain('p', 1, 1),
+        "mm[Hg]" => plain('p', 133_322, 1_000_000),
+        "Cel" => plain('t', 1, 1),
+        "[degF]" => Some(('t', fraction(5, 9), fraction(-160, 9))),
+        "g" => plain('m', 1000, 1),
+        "mg" => plain('m', 1, 1),
+        "s" => plain('d', 1, 1),
+        "min" => plain('d', 60, 1),
+        "h" => plain('d', 3600, 1),
+        _ => None,
+    }
+}
+
+fn fraction(numerator: i64, denominator: i64) -> BigRational {
+    BigRational::new(BigInt::from(numerator), BigInt::from(denominator))
+}
+
+/// A decimal number as a fraction.
+fn exact(text: &str) -> BigRational {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: BigInt = format!("{whole}{decimals}").parse().expect("digits");
+    let exponent = exponent.parse::<i32>().expect("an exponent") - i32::try_from(decimals.len()).expect("short");
+    BigRational::from(digits) * Pow::pow(fraction(10, 1), exponent)
+}
+
+/// The f64 nearest to a fraction, the even one of two; exact distances decide.
+fn nearest(value: &BigRational) -> f64 {
+    let guess = value.to_f64().expect("a fraction is near some f64");
+    let distance = |candidate: &f64| {
+        let exact = BigRational::from_float(*candidate).expect("finite");
+        let difference = exact - value;
+        let odd = if candidate.to_bits() & 1 == 0 { BigInt::zero() } else { BigInt::one() };
+        (if difference < BigRational::zero() { -difference } else { difference }, odd)
+    };
+    let candidates = [guess.next_down(), guess, guess.next_up()];
+    candidates.into_iter().min_by_key(distance).expect("three candidates")
+}
+
+#[test]
+fn factors_are_those_of_ucum() {
+    let number = |text: &str| Number(text.into());
+    assert_eq!(convert(&number("1000"), false, "mm[Hg]", "kPa"), Some(133.322));
+    assert_eq!(convert(&number("133.322"), false, "kPa", "mm[Hg]"), Some(1000.0));
+    assert_eq!(convert(&number("40"), true, "[degF]", "Cel"), Some(-40.0));
+    assert_eq!(convert(&number("37"), false, "Cel", "[degF]"), Some(98.6));
+    assert_eq!(convert(&number("1.5"), false, "h", "min"), Some(90.0));
+    assert_eq!(convert(&number("0.5"), false, "g", "mg"), Some(500.0));
+    assert_eq!(convert(&number("1"), false, "g", "s"), None);
+}

@@ -1,0 +1,203 @@
+//! The gateway simulator: rows of a table to Kafka, at a steady pace. Prints nothing: it tells its caller how it goes.
+
+mod delivery;
+pub(crate) mod table;
+pub(crate) mod ward;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+
+use crate::config::KafkaConfig;
+use crate::kafka::properties;
+use delivery::{Deliveries, DeliveryContext};
+use ward::{Sample, Ward};
+
+/// How often the caller is told how it goes.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+/// How long the end waits for what is still on its way.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// Where to, how fast, and how much.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// librdkafka's properties, the bootstrap servers among them.
+    pub(crate) properties: BTreeMap<String, String>,
+    /// The Kafka topic.
+    pub(crate) topic: String,
+    /// The time between two readings; zero is as fast as it goes.
+    pub(crate) interval: Duration,
+    /// How many readings to send; `None` goes on until it is stopped.
+    pub(crate) count: Option<u64>,
+}
+
+/// The configured properties of a producer that is no part of the engine's transactions.
+pub(crate) fn properties(config: &KafkaConfig) -> BTreeMap<String, String> {
+    properties::plain(config).config_map().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+/// How it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// Readings handed to the producer.
+    pub(crate) sent: u64,
+    /// Readings that the broker has confirmed.
+    pub(crate) delivered: u64,
+    /// Readings that could not be delivered, by reason.
+    pub(crate) failed: BTreeMap<String, u64>,
+    /// What it waits for, if it cannot go on.
+    pub(crate) waiting: Option<String>,
+}
+
+impl Status {
+    /// Readings that were sent and have neither arrived nor failed.
+    pub(crate) fn on_the_way(&self) -> u64 {
+        self.sent - self.delivered - self.failed.values().sum::<u64>()
+    }
+}
+
+/// Why nothing could be sent at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GatewayError {
+    #[error("cannot make a Kafka producer: {0}")]
+    Producer(KafkaError),
+    #[error("cannot send to the topic `{topic}`: {source}")]
+    Send { topic: String, source: KafkaError },
+}
+
+/// Sends the ward's readings until `count` is reached or `stop` is set, then waits for what is on its way. What was not
+/// delivered is in the status that it returns: a broker that is away is waited for, not given up.
+pub(crate) fn send(
+    ward: &mut Ward,
+    options: &Options,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(&Status),
+) -> Result<Status, GatewayError> {
+    let deliveries = Arc::new(Deliveries::default());
+    let producer = producer(options, &deliveries).map_err(GatewayError::Producer)?;
+    let mut run = Run { producer, deliveries, options, stop, tell, sent: 0, told: Instant::now() };
+    run.wait_for_topic();
+    run.send_all(ward)?;
+    Ok(run.finish())
+}
+
+type GatewayProducer = ThreadedProducer<DeliveryContext>;
+
+fn producer(options: &Options, deliveries: &Arc<Deliveries>) -> Result<GatewayProducer, KafkaError> {
+    let mut config = ClientConfig::new();
+    config.set("enable.idempotence", "true"); // a patient's readings keep their order through retries
+    config.set("message.timeout.ms", "0"); // a broker that is away is waited for
+    for (name, value) in &options.properties {
+        config.set(name, value);
+    }
+    config.set("client.id", "triage-gateway");
+    config.create_with_context(DeliveryContext(Arc::clone(deliveries)))
+}
+
+/// One call of [`send`].
+struct Run<'a> {
+    producer: GatewayProducer,
+    deliveries: Arc<Deliveries>,
+    options: &'a Options,
+    stop: &'a AtomicBool,
+    tell: &'a mut dyn FnMut(&Status),
+    sent: u64,
+    told: Instant,
+}
+
+impl Run<'_> {
+    /// Without the topic a broker refuses readings for good; the engine makes it when it starts.
+    fn wait_for_topic(&mut self) {
+        let topic = &self.options.topic;
+        while !self.stopped() {
+            let waiting = match self.producer.client().fetch_metadata(Some(topic), Duration::from_secs(2)) {
+                Err(error) => format!("the broker does not answer ({error}), trying again"),
+                Ok(metadata) => match metadata.topics().first() {
+                    Some(found) if found.error().is_none() && !found.partitions().is_empty() => return,
+                    _ => format!("there is no topic `{topic}` yet, waiting for the engine to make it"),
+                },
+            };
+            (self.tell)(&Status { waiting: Some(waiting), ..Status::default() });
+            self.sleep(Duration::from_millis(500));
+        }
+    }
+
+    fn send_all(&mut self, ward: &mut Ward) -> Result<(), GatewayError> {
+        let begun = Instant::now();
+        while self.options.count.is_none_or(|count| self.sent < count) && !self.stopped() {
+            let due = begun + self.options.interval.mul_f64(self.sent as f64);
+            self.wait_until(due);
+            if self.stopped() {
+                break;
+            }
+            self.enqueue(&ward.next_sample(now_ms()))?;
+            self.sent += 1;
+        }
+        Ok(())
+    }
+
+    /// Hands the reading over; waits while the producer's queue is full, which is what a broker that is away comes to.
+    fn enqueue(&mut self, sample: &Sample) -> Result<(), GatewayError> {
+        loop {
+            let record = BaseRecord::to(&self.options.topic).key(&sample.key).payload(&sample.json);
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if !self.stopped() => {
+                    self.sleep(Duration::from_millis(5));
+                }
+                Err((source, _)) => return Err(GatewayError::Send { topic: self.options.topic.clone(), source }),
+            }
+        }
+    }
+
+    fn finish(mut self) -> Status {
+        let deadline = Instant::now() + FLUSH;
+        while self.status().on_the_way() > 0 && Instant::now() < deadline {
+            self.sleep(Duration::from_millis(5));
+        }
+        let status = self.status();
+        (self.tell)(&status);
+        status
+    }
+
+    fn wait_until(&mut self, due: Instant) {
+        while !self.stopped() {
+            let left = due.saturating_duration_since(Instant::now());
+            self.tell_now_and_then();
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        std::thread::sleep(time);
+        self.tell_now_and_then();
+    }
+
+    fn tell_now_and_then(&mut self) {
+        if self.told.elapsed() >= TELL_EVERY {
+            self.told = Instant::now();
+            let status = self.status();
+            (self.tell)(&status);
+        }
+    }
+
+    fn status(&self) -> Status {
+        self.deliveries.status(self.sent)
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

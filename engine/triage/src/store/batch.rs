@@ -1,0 +1,119 @@
+//! Records on their way into the store: documents, and what is none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::message::{Message, OwnedMessage};
+use triage_core::program::{Limits, Program, Workspace};
+use triage_core::reading::Record;
+
+use super::document::{self, Body, Unfit};
+use super::letters::Letter;
+use super::route::{Content, Route};
+use crate::sink::{Document, Refusal};
+
+/// A batch is full at this many bytes, however few documents they are.
+const FULL_BYTES: usize = 16 << 20;
+
+/// What has been read and not yet written.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) documents: Vec<Document>,
+    /// The record of each document.
+    records: Vec<Arc<OwnedMessage>>,
+    /// Records that are no documents.
+    unfit: Vec<Letter>,
+    bytes: usize,
+    begun: Option<Instant>,
+}
+
+impl Batch {
+    /// Adds a record, as a document, as a dead letter, or as nothing at all where it is neither: readings that the engine
+    /// made dead letters of, and the tombstones of a compacted topic.
+    pub(crate) fn add(&mut self, record: OwnedMessage, route: &Route, maker: &mut Maker) {
+        self.begun.get_or_insert_with(Instant::now);
+        self.bytes += record.payload().map_or(0, <[u8]>::len);
+        let made = match route.content {
+            Content::Readings => Ok(maker.reading(&record)),
+            Content::Derived => document::of_derived(record.payload()).map(Some),
+            Content::Alerts if record.payload().is_none() => Ok(None),
+            Content::Alerts => document::of_alert(record.payload()).map(Some),
+        };
+        match made {
+            Ok(None) => {}
+            Ok(Some(Body { id, json })) => {
+                self.documents.push(Document { collection: Arc::clone(&route.collection), id, json });
+                self.records.push(Arc::new(record));
+            }
+            Err(unfit) => self.unfit.push(unfit_letter(record, &unfit)),
+        }
+    }
+
+    /// Whether it should be written now.
+    pub(crate) fn is_due(&self, most: usize, age: Duration) -> bool {
+        self.documents.len() + self.unfit.len() >= most
+            || self.bytes >= FULL_BYTES
+            || self.begun.is_some_and(|begun| begun.elapsed() >= age)
+    }
+
+    /// Whether nothing has been added, not even nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.begun.is_none()
+    }
+
+    /// How long until it is due by age.
+    pub(crate) fn time_left(&self, age: Duration) -> Option<Duration> {
+        self.begun.map(|begun| age.saturating_sub(begun.elapsed()))
+    }
+
+    /// What is to be sent to the dead letters, after the sink has refused some.
+    pub(crate) fn letters(&mut self, refusals: &[Refusal]) -> Vec<Letter> {
+        let refused = refusals.iter().filter_map(|refusal| {
+            let record = Arc::clone(self.records.get(refusal.position)?);
+            Some(Letter { record, reason: "refused", sentence: refusal.reason.clone() })
+        });
+        let refused: Vec<Letter> = refused.collect();
+        self.unfit.drain(..).chain(refused).collect()
+    }
+}
+
+fn unfit_letter(record: OwnedMessage, unfit: &Unfit) -> Letter {
+    Letter { record: Arc::new(record), reason: "not-a-document", sentence: unfit.to_string() }
+}
+
+/// Makes the stored form of readings by the rule set.
+#[derive(Debug)]
+pub(crate) struct Maker {
+    current: Arc<crate::shared::Current>,
+    limits: Limits,
+    workspace: Workspace,
+    document: Vec<u8>,
+}
+
+impl Maker {
+    pub(crate) fn new(current: Arc<crate::shared::Current>, limits: Limits) -> Self {
+        Self { current, limits, workspace: Workspace::default(), document: Vec::new() }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.current.generation
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.current.program
+    }
+
+    fn reading(&mut self, record: &OwnedMessage) -> Option<Body> {
+        let reading = Record {
+            key: record.key(),
+            value: record.payload(),
+            timestamp: record.timestamp().to_millis(),
+            partition: record.partition(),
+            offset: record.offset(),
+        };
+        let Self { current, limits, workspace, document } = self;
+        let id = current.program.store_reading(&reading, limits, workspace, document)?;
+        // The engine has judged the same bytes to be a reading, which is UTF-8.
+        Some(Body { id, json: String::from_utf8_lossy(document).into_owned() })
+    }
+}

@@ -1,0 +1,318 @@
+//! One life of the store's clients: read, write, commit, again. An error that leaves here means new clients.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use triage_core::program::Limits;
+
+use super::StoreError;
+use super::batch::{Batch, Maker};
+use super::letters::Letters;
+use super::route::{self, Routes};
+use crate::config::Config;
+use crate::kafka::{consumer as kafka_consumer, properties};
+use crate::shared::Shared;
+use crate::shutdown::Backoff;
+use crate::sink::{Refusal, Sink, Unavailable};
+
+/// How long a wait for a record is at most: the rule set and the shutdown are looked at in between.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How long the same batch is tried again before the clients are given up; below Kafka's `max.poll.interval.ms`.
+const SINK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A removed topic is left when it has been found empty so often, a second apart: a worker may still be writing to it.
+const FOUND_EMPTY: u32 = 10;
+
+/// One life of the store's clients.
+pub(crate) struct Session<'s> {
+    shared: &'s Shared,
+    sink: Box<dyn Sink>,
+    consumer: BaseConsumer<Measures>,
+    letters: Letters,
+    maker: Maker,
+    routes: Routes,
+    /// Topics that the rule set has no more, and how often they were found empty.
+    leaving: BTreeMap<String, u32>,
+    committed: BTreeMap<(String, i32), i64>,
+}
+
+impl<'s> Session<'s> {
+    pub(crate) fn open(shared: &'s Shared, sink: Box<dyn Sink>) -> Result<Self, StoreError> {
+        let maker = Maker::new(shared.current.load_full(), limits(&shared.config));
+        let consumer: BaseConsumer<Measures> =
+            consumer_properties(&shared.config).create_with_context(Measures::default())?;
+        let mut letter_properties = properties::plain(&shared.config.kafka);
+        letter_properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.max.bytes", "100000000");
+        let letters = Letters::open(&letter_properties)?;
+        let routes = route::of(maker.program());
+        let session = Self {
+            shared,
+            sink,
+            consumer,
+            letters,
+            maker,
+            routes,
+            leaving: BTreeMap::new(),
+            committed: BTreeMap::new(),
+        };
+        session.subscribe()?;
+        Ok(session)
+    }
+
+    pub(crate) fn has_committed(&self) -> bool {
+        !self.committed.is_empty()
+    }
+
+    /// Runs until the shutdown is asked for; the batch at hand is written first.
+    pub(crate) fn serve(&mut self) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        while !self.shared.shutdown.is_asked() {
+            if self.shared.current.load().generation != self.maker.generation() {
+                self.flush(&mut batch)?;
+                self.take_up()?;
+            }
+            self.gather(&mut batch)?;
+            let config = &self.shared.config.store;
+            if batch.is_due(config.batch_documents, config.batch_age) {
+                self.flush(&mut batch)?;
+            }
+            self.measure()?;
+        }
+        self.flush(&mut batch)
+    }
+
+    fn gather(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        let patience = batch.time_left(self.shared.config.store.batch_age).unwrap_or(IDLE).min(IDLE);
+        match self.consumer.poll(patience) {
+            None => Ok(()),
+            Some(Ok(message)) => {
+                let route = self.routes.get(message.topic());
+                let route = route.ok_or_else(|| StoreError::Unasked(message.topic().to_owned()))?;
+                batch.add(message.detach(), route, &mut self.maker);
+                Ok(())
+            }
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error.into()),
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
+                tracing::debug!("a topic of the store is not there yet");
+                Ok(())
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the store's poll failed, and is tried again");
+                Ok(())
+            }
+        }
+    }
+
+    /// Another rule set: its topics are read from their beginning, those it lacks until they are empty.
+    fn take_up(&mut self) -> Result<(), StoreError> {
+        self.maker = Maker::new(self.shared.current.load_full(), limits(&self.shared.config));
+        let wanted = route::of(self.maker.program());
+        for (topic, route) in std::mem::take(&mut self.routes) {
+            if !wanted.contains_key(&topic) {
+                self.leaving.entry(topic.clone()).or_insert(0);
+                self.routes.insert(topic, route);
+            }
+        }
+        self.leaving.retain(|topic, _| !wanted.contains_key(topic));
+        self.routes.extend(wanted);
+        Ok(self.subscribe()?)
+    }
+
+    fn subscribe(&self) -> KafkaResult<()> {
+        let topics: Vec<&str> = self.routes.keys().map(String::as_str).collect();
+        tracing::info!(?topics, "the store reads");
+        match topics.is_empty() {
+            true => {
+                self.consumer.unsubscribe();
+                Ok(())
+            }
+            false => self.consumer.subscribe(&topics),
+        }
+    }
+
+    /// Writes the batch, sends what is no document to the dead letters, commits. In this order, so that nothing is skipped.
+    fn flush(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(batch);
+        let refusals = self.write(&batch)?;
+        self.count(&batch, &refusals);
+        let letters = batch.letters(&refusals);
+        if !letters.is_empty() {
+            tracing::warn!(records = letters.len(), "records that cannot be stored go to the dead letters");
+            self.letters.send(&letters)?;
+        }
+        self.commit();
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Vec<Refusal>, Unavailable> {
+        let deadline = Instant::now() + SINK_PATIENCE;
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        loop {
+            let error = match self.sink.write(&batch.documents) {
+                Ok(refusals) => return Ok(refusals),
+                Err(error) => error,
+            };
+            self.shared.metrics.store_failed();
+            if self.shared.shutdown.is_asked() || Instant::now() > deadline {
+                return Err(error);
+            }
+            tracing::warn!(%error, documents = batch.documents.len(), "a write to the store failed, and is tried again");
+            self.shared.shutdown.sleep(backoff.take());
+            self.shared.metrics.store_retried();
+        }
+    }
+
+    fn count(&self, batch: &Batch, refusals: &[Refusal]) {
+        let mut written: BTreeMap<&str, u64> = BTreeMap::new();
+        for document in &batch.documents {
+            *written.entry(&document.collection).or_default() += 1;
+        }
+        for refusal in refusals {
+            if let Some(document) = batch.documents.get(refusal.position) {
+                written.entry(&document.collection).and_modify(|count| *count -= 1);
+            }
+        }
+        written.into_iter().for_each(|(collection, count)| self.shared.metrics.store_written(collection, count));
+        tracing::debug!(documents = batch.documents.len(), "documents written");
+    }
+
+    /// Commits how far the consumer has read: all of it is written. A commit that fails costs only a second write of the
+    /// same documents.
+    fn commit(&mut self) {
+        let result = self.consumer.position().and_then(|position| {
+            let places = known_places(&position)?;
+            if places.count() > 0 {
+                self.consumer.commit(&places, CommitMode::Sync)?;
+            }
+            Ok(places)
+        });
+        match result {
+            Ok(places) => self.committed.extend(offsets(&places)),
+            Err(error) => {
+                tracing::warn!(%error, "the store's offsets are not committed; they will be with the next batch")
+            }
+        }
+    }
+
+    /// Publishes the lag, and leaves topics that are gone and empty.
+    fn measure(&mut self) -> Result<(), StoreError> {
+        let Some(measured) = self.consumer.context().take() else { return Ok(()) };
+        for ((topic, partition), place) in &measured {
+            self.shared.metrics.store_lag(topic, *partition, self.lag(topic, *partition, *place));
+        }
+        let mut left = false;
+        for (topic, found_empty) in std::mem::take(&mut self.leaving) {
+            let behind =
+                measured.iter().any(|((of, partition), place)| *of == topic && self.lag(of, *partition, *place) > 0);
+            let found_empty = if behind { 0 } else { found_empty + 1 };
+            if found_empty < FOUND_EMPTY {
+                self.leaving.insert(topic, found_empty);
+                continue;
+            }
+            tracing::info!(topic, "the topic is gone and empty; the store leaves it");
+            self.routes.remove(&topic);
+            left = true;
+        }
+        Ok(if left {
+            self.subscribe()?
+        })
+    }
+
+    fn lag(&self, topic: &str, partition: i32, place: Place) -> i64 {
+        let ours = self.committed.get(&(topic.to_owned(), partition)).copied().unwrap_or(0);
+        place.end - place.committed.max(ours)
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let skew = i64::try_from(config.engine.max_skew.as_millis()).unwrap_or(i64::MAX);
+    Limits { value_bytes: config.engine.max_record_bytes, skew_ms: Some(skew) }
+}
+
+fn consumer_properties(config: &Config) -> ClientConfig {
+    let mut properties = properties::consumer(&config.kafka);
+    properties.set("group.id", &config.store.group);
+    // A topic that is made after the subscription is found soon.
+    properties.set("topic.metadata.refresh.interval.ms", "2000");
+    properties.remove("group.instance.id"); // it names a worker's consumer
+    properties
+}
+
+/// The partitions of which something has been read.
+fn known_places(position: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+    let mut known = TopicPartitionList::new();
+    for place in position.elements() {
+        if let Offset::Offset(_) = place.offset() {
+            known.add_partition_offset(place.topic(), place.partition(), place.offset())?;
+        }
+    }
+    Ok(known)
+}
+
+fn offsets(places: &TopicPartitionList) -> BTreeMap<(String, i32), i64> {
+    let elements = places.elements();
+    let known = elements
+        .iter()
+        .filter_map(|place| Some(((place.topic().to_owned(), place.partition()), place.offset().to_raw()?)));
+    known.collect()
+}
+
+/// Where a partition ends, and how far the group had committed, as librdkafka last heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    end: i64,
+    committed: i64,
+}
+
+type Measured = BTreeMap<(String, i32), Place>;
+
+/// Keeps librdkafka's last statistics until they are taken.
+#[derive(Debug, Default)]
+struct Measures(Mutex<Option<Measured>>);
+
+impl Measures {
+    fn take(&self) -> Option<Measured> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ClientContext for Measures {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka_consumer::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+            tracing::debug!(reason, "a topic of the store is not there yet");
+            return;
+        }
+        tracing::warn!(%error, reason, "the broker reports a problem to the store");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut measured = Measured::new();
+        for (topic, of_topic) in statistics.topics {
+            for partition in of_topic.partitions.values().filter(|partition| partition.fetch_state == "active") {
+                if partition.ls_offset >= 0 {
+                    let place = Place { end: partition.ls_offset, committed: partition.committed_offset.max(0) };
+                    measured.insert((topic.clone(), partition.partition), place);
+                }
+            }
+        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
+    }
+}
+
+impl ConsumerContext for Measures {}

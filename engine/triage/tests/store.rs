@@ -1,0 +1,232 @@
+//! The store behind a running engine, on the embedded broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use triage::config::{Config, Layers};
+use triage::engine::Engine;
+use triage::shutdown::Shutdown;
+use triage::sink::Sink;
+use triage::sink::sqlite::SqliteSink;
+
+const RULES: &str = "stream research { patient: text key ts: time event trestbps: int 30..300 store patients_record }
+topic stroke { fields trestbps store stroke notify \"doctor\" }
+stroke.high when trestbps > 140 alert high \"BP {trestbps}\"
+";
+
+struct Place {
+    folder: tempfile::TempDir,
+    broker: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+            broker: noida::kafka::spawn("127.0.0.1:0").unwrap().to_string(),
+        };
+        std::fs::create_dir(place.folder.path().join("rules")).unwrap();
+        place.rules(RULES);
+        place
+    }
+
+    fn rules(&self, text: &str) {
+        std::fs::write(self.folder.path().join("rules/a.rules"), text).unwrap();
+    }
+
+    fn sqlite(&self) -> std::path::PathBuf {
+        self.folder.path().join("store/ehealth.sqlite")
+    }
+
+    fn config(&self, store_group: &str) -> Config {
+        let flags = [
+            ("kafka.bootstrap_servers", self.broker.clone()),
+            ("rules.path", self.folder.path().join("rules").display().to_string()),
+            ("engine.workers", "1".to_owned()),
+            ("http.listen", "127.0.0.1:0".to_owned()),
+            ("store.sqlite", self.sqlite().display().to_string()),
+            ("store.batch_age", "20ms".to_owned()),
+            ("store.group", store_group.to_owned()),
+        ];
+        flags.into_iter().fold(Layers::new(), |layers, (key, text)| layers.flag(key, text)).build().unwrap()
+    }
+
+    fn start(&self, store_group: &str) -> Engine {
+        Engine::start(self.config(store_group), Shutdown::new()).unwrap()
+    }
+
+    fn send(&self, topic: &str, values: impl Iterator<Item = String>) {
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
+        for value in values {
+            producer.send(BaseRecord::to(topic).key("p1").payload(&value)).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
+    fn counts(&self) -> BTreeMap<String, u64> {
+        if !self.sqlite().exists() {
+            return BTreeMap::new();
+        }
+        SqliteSink::open(&self.sqlite()).unwrap().counts().unwrap().into_iter().collect()
+    }
+
+    fn wait_for(&self, expected: &[(&str, u64)]) {
+        let expected: BTreeMap<String, u64> =
+            expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.counts() != expected {
+            assert!(Instant::now() < deadline, "{:?} instead of {expected:?}", self.counts());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn end(engine: Engine) {
+    engine.shutdown();
+    engine.join().unwrap();
+}
+
+fn readings(numbers: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+    numbers.map(|number| {
+        format!(
+            r#"{{"patient":"p1","ts":{},"trestbps":{}}}"#,
+            1_700_000_000_000_u64 + u64::from(number),
+            100 + number % 100
+        )
+    })
+}
+
+/// 200 readings, of which 59 in each hundred are above 140.
+const ALL: [(&str, u64); 3] = [("patients_record", 200), ("stroke", 118), ("stroke_alerts", 118)];
+
+fn dump(path: &Path) -> Vec<(String, String)> {
+    let stored = rusqlite::Connection::open(path).unwrap();
+    let mut select = stored
+        .prepare("SELECT _id, document FROM patients_record UNION ALL SELECT _id, document FROM stroke UNION ALL SELECT _id, document FROM stroke_alerts ORDER BY 1, 2")
+        .unwrap();
+    select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_restart_and_a_second_reading_of_everything_change_nothing() {
+    let place = Place::new();
+    let engine = place.start("store");
+    place.send("research", readings(0..100));
+    place.wait_for(&[("patients_record", 100), ("stroke", 59), ("stroke_alerts", 59)]);
+    end(engine);
+    let engine = place.start("store");
+    place.send("research", readings(100..200));
+    place.wait_for(&ALL);
+    end(engine);
+    let before = dump(&place.sqlite());
+    // A group that has never committed reads every topic from its beginning.
+    let engine = place.start("another-store");
+    wait_until_committed(&place, "another-store", &["research", "stroke", "alerts.stroke"]);
+    end(engine);
+    assert_eq!(dump(&place.sqlite()), before);
+}
+
+fn wait_until_committed(place: &Place, group: &str, topics: &[&str]) {
+    let asker: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", &place.broker).set("group.id", group).create().unwrap();
+    let patience = Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for topic in topics {
+        loop {
+            let (_, end) = asker.fetch_watermarks(topic, 0, patience).unwrap();
+            let mut asked = rdkafka::TopicPartitionList::new();
+            asked.add_partition(topic, 0);
+            let committed = asker.committed_offsets(asked, patience).unwrap();
+            if committed.find_partition(topic, 0).unwrap().offset() == rdkafka::Offset::Offset(end) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{topic} is not read to its end, {end}: {committed:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn a_reload_brings_a_new_topic_in_from_its_beginning() {
+    let place = Place::new();
+    let engine = place.start("store");
+    place.send("research", readings(0..10));
+    place.wait_for(&[("patients_record", 10)]);
+    // Written before anybody has heard of the topic.
+    let early = r#"{"patient":"p0","ts":5,"rules":["calm"],"origin":{"topic":"research","partition":0,"offset":0,"ruleset":"0"}}"#;
+    let admin: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &place.broker)
+        .set("allow.auto.create.topics", "true")
+        .create()
+        .unwrap();
+    admin.fetch_metadata(Some("calm"), Duration::from_secs(5)).unwrap();
+    place.send("calm", std::iter::once(early.to_owned()));
+    place.rules(&format!("{RULES}topic calm {{ fields trestbps store calm_patients }}\ncalm when trestbps < 105\n"));
+    let outcome = engine.reload("test");
+    assert_eq!(outcome.name(), "applied", "{outcome}");
+    place.send("research", readings(0..10));
+    place.wait_for(&[("calm_patients", 6), ("patients_record", 20)]);
+    end(engine);
+}
+
+#[test]
+fn what_is_no_document_goes_to_the_dead_letters_and_holds_nobody_up() {
+    let place = Place::new();
+    let engine = place.start("store");
+    place.send("research", readings(50..51));
+    place.wait_for(&[("patients_record", 1), ("stroke", 1), ("stroke_alerts", 1)]);
+    place.send("stroke", ["not a record".to_owned()].into_iter());
+    place.send("research", readings(51..52));
+    place.wait_for(&[("patients_record", 2), ("stroke", 2), ("stroke_alerts", 2)]);
+    let reader: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &place.broker)
+        .set("group.id", "test")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    reader.subscribe(&["dead-letters"]).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let letter = loop {
+        assert!(Instant::now() < deadline, "no dead letter");
+        if let Some(Ok(message)) = reader.poll(Duration::from_millis(100)) {
+            break message.detach();
+        }
+    };
+    assert_eq!(letter.payload(), Some(&b"not a record"[..]));
+    assert_eq!(letter.key(), Some(&b"p1"[..]));
+    let headers = letter.headers().unwrap();
+    let header = |name: &str| {
+        let found = headers.iter().find(|header| header.key == name).and_then(|header| header.value);
+        String::from_utf8(found.unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(
+        (header("stage"), header("reason"), header("topic")),
+        ("document".into(), "not-a-document".into(), "stroke".into())
+    );
+    end(engine);
+}
+
+#[test]
+fn a_store_that_is_away_delays_no_output_and_catches_up() {
+    let place = Place::new();
+    // A folder where the file should be.
+    std::fs::create_dir_all(place.sqlite()).unwrap();
+    let engine = place.start("store");
+    place.send("research", readings(0..100));
+    let reader: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", &place.broker).set("group.id", "test").create().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while reader.fetch_watermarks("alerts.stroke", 0, Duration::from_secs(5)).map_or(0, |(_, end)| end) < 59 {
+        assert!(Instant::now() < deadline, "the alerts wait for the store");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::fs::remove_dir(place.sqlite()).unwrap();
+    place.wait_for(&[("patients_record", 100), ("stroke", 59), ("stroke_alerts", 59)]);
+    end(engine);
+}
