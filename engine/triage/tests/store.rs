@@ -140,9 +140,9 @@ fn wait_until_committed(place: &Place, group: &str, topics: &[&str]) {
     for topic in topics {
         loop {
             let (_, end) = asker.fetch_watermarks(topic, 0, patience).unwrap();
-            let mut asked = rdkafka::TopicPartitionList::new();
-            asked.add_partition(topic, 0);
-            let committed = asker.committed_offsets(asked, patience).unwrap();
+            let mut places = rdkafka::TopicPartitionList::new();
+            places.add_partition(topic, 0);
+            let committed = asker.committed_offsets(places, patience).unwrap();
             if committed.find_partition(topic, 0).unwrap().offset() == rdkafka::Offset::Offset(end) {
                 break;
             }
