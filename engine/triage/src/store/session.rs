@@ -1,24 +1,22 @@
 //! One life of the store's clients: read, write, commit, again. An error that leaves here means new clients.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use triage_core::program::Limits;
 
 use super::StoreError;
 use super::batch::{Batch, Maker};
 use super::letters::Letters;
+use super::measure::{Measured, Measures, Place};
 use super::route::{self, Routes};
 use crate::config::Config;
-use crate::kafka::{consumer as kafka_consumer, properties};
+use crate::kafka::properties;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 use crate::sink::{Refusal, Sink, Unavailable};
@@ -279,51 +277,3 @@ fn offsets(places: &TopicPartitionList) -> BTreeMap<(String, i32), i64> {
         .filter_map(|place| Some(((place.topic().to_owned(), place.partition()), place.offset().to_raw()?)));
     known.collect()
 }
-
-/// Where a partition ends, and how far the group had committed, as librdkafka last heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    end: i64,
-    committed: i64,
-}
-
-type Measured = BTreeMap<(String, i32), Place>;
-
-/// Keeps librdkafka's last statistics until they are taken.
-#[derive(Debug, Default)]
-struct Measures(Mutex<Option<Measured>>);
-
-impl Measures {
-    fn take(&self) -> Option<Measured> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl ClientContext for Measures {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_consumer::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
-            tracing::debug!(reason, "a topic of the store is not there yet");
-            return;
-        }
-        tracing::warn!(%error, reason, "the broker reports a problem to the store");
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let mut measured = Measured::new();
-        for (topic, of_topic) in statistics.topics {
-            for partition in of_topic.partitions.values().filter(|partition| partition.fetch_state == "active") {
-                if partition.ls_offset >= 0 {
-                    let place = Place { end: partition.ls_offset, committed: partition.committed_offset.max(0) };
-                    measured.insert((topic.clone(), partition.partition), place);
-                }
-            }
-        }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
-    }
-}
-
-impl ConsumerContext for Measures {}
