@@ -14,7 +14,8 @@ fn compiles(rules: String) {
     let check = move || {
         let text = format!("stream r {{ x: int 0..100 }}\ntopic t {{ fields x }}\n{rules}");
         let files = [SourceFile { path: "a.rules".into(), text }];
-        let mut compiled = compile_all(&files).unwrap_or_else(|errors| panic!("{}", render(&files, &errors, Style::Plain)));
+        let mut compiled =
+            compile_all(&files).unwrap_or_else(|errors| panic!("{}", render(&files, &errors, Style::Plain)));
         let record = Record { key: None, value: Some(b"{\"x\":5}"), timestamp: Some(0), partition: 0, offset: 0 };
         compiled.explain("t.a", &record, &Limits::default()).unwrap();
     };
