@@ -109,6 +109,8 @@ pub(crate) fn plain(config: &KafkaConfig) -> ClientConfig {
 /// For a worker's consumer.
 pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     let mut properties = ClientConfig::new();
+    // A process that dies, or is stopped while it joins, holds its partitions for so long.
+    properties.set("session.timeout.ms", "10000");
     properties.set("fetch.queue.backoff.ms", "10").set("fetch.error.backoff.ms", "100");
     merge(&mut properties, &common(config, |name| !is_producers(name)));
     properties
