@@ -66,7 +66,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match loaded.compiled {
         Some(compiled) if ok => {
             let (rules, topics) = (compiled.program.rules().len(), compiled.program.topics().len());
-            let findings = if loaded.diagnostics.is_empty() { "no findings".into() } else { summary(&loaded.diagnostics) };
+            let findings =
+                if loaded.diagnostics.is_empty() { "no findings".into() } else { summary(&loaded.diagnostics) };
             println!(
                 "{}: {rules} rules, {topics} topics, version {}; {findings}",
                 source.folder.display(),

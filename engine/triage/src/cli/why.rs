@@ -1,6 +1,5 @@
 //! `triage why`: why a rule did or did not match a reading.
 
-
 use triage_core::explain::{ExplainError, Explanation};
 use triage_core::program::Limits;
 use triage_core::reading::Record;
@@ -34,7 +33,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 fn failure(error: ExplainError) -> Failure {
     match &error {
-        ExplainError::NoSuchRule { nearest: Some(nearest), .. } => Failure::Usage(format!("{error}; did you mean `{nearest}`?")),
+        ExplainError::NoSuchRule { nearest: Some(nearest), .. } => {
+            Failure::Usage(format!("{error}; did you mean `{nearest}`?"))
+        }
         ExplainError::NoSuchRule { .. } | ExplainError::DeadLetter(_) => Failure::Usage(error.to_string()),
     }
 }

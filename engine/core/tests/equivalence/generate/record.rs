@@ -76,7 +76,8 @@ fn members(tape: &mut Tape, fields: &[Field]) -> Vec<(String, String)> {
             members.push((name(tape, field.name), arrived(tape, field)));
         }
     }
-    for _ in 0..tape.pick(4) {
+    let undeclared_fields = if tape.chance(3) { 12 + tape.pick(30) } else { tape.pick(4) };
+    for _ in 0..undeclared_fields {
         let names = [
             "extra",
             "ex\\u0074ra",
@@ -144,7 +145,9 @@ fn arrived(tape: &mut Tape, field: &Field) -> String {
         return if code.starts_with('"') { code.into() } else { dressed(tape, code) };
     }
     if tape.chance(4) {
-        return tape.one(&["true", "0", "\"63\"", "-7", "3.5", "\"typical\"", "\"+1\"", "\"1.\""]).into();
+        return tape
+            .one(&["true", "0", "\"63\"", "-7", "3.5", "12345678901234567890123", "\"typical\"", "\"+1\"", "\"1.\""])
+            .into();
     }
     match (&field.kind, field.role) {
         (_, Role::Key) => patient(tape),
@@ -174,6 +177,7 @@ fn patient(tape: &mut Tape) -> String {
         "7",
         "\"7\"",
         "7.0",
+        "7e0",
         "-3",
         "\"é\\n\"",
         "\"a\\/b\"",
