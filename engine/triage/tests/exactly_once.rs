@@ -126,3 +126,20 @@ fn metric(engine: &triage::engine::Engine, name: &str) -> f64 {
     let line = text.lines().find(|line| line.starts_with(name)).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
+
+#[test]
+fn a_commit_does_not_wait_in_slices_of_100_ms() {
+    let bed = Bed::new(1);
+    let engine = bed.start_ready(1);
+    let readings = bed.producer();
+    readings.send(0..1);
+    wait_for("the group", || metric(&engine, "triage_readings_total") > 0.0);
+    for number in 1..21 {
+        readings.send(number * 1_000..number * 1_000 + 1);
+        wait_for("the commit", || metric(&engine, "triage_readings_total") > number as f64);
+    }
+    let mean =
+        metric(&engine, "triage_commit_duration_seconds_sum") / metric(&engine, "triage_commit_duration_seconds_count");
+    assert!(mean < 0.08, "a commit takes {mean} s");
+    stop(engine);
+}

@@ -87,6 +87,9 @@ impl Bed {
             .flag("rules.path", path(self.rules.path()))
             .flag("engine.workers", workers.to_string())
             .flag("http.listen", "127.0.0.1:0")
+            // The embedded broker waits this long, not for the session, for a member that was stopped while it joined.
+            .flag("kafka.properties.max.poll.interval.ms", "10000")
+            .flag("kafka.properties.session.timeout.ms", "6000")
     }
 
     pub(crate) fn start(&self, workers: usize) -> Engine {
