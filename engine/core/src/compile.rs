@@ -35,7 +35,7 @@ pub fn compile(files: &[SourceFile]) -> Result<(Program, Vec<Diagnostic>), Vec<D
 /// # Errors
 /// As [`compile`].
 pub fn compile_all(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
-    let (trees, mut diagnostics) = parse_all(files);
+    let (trees, broken, mut diagnostics) = parse_all(files);
     if files.is_empty() {
         let help = "a rule file ends in `.rules` and stands in the folder itself";
         return Err(vec![Diagnostic::global(Code::Empty, "there is no rule file").help(help)]);
@@ -43,22 +43,20 @@ pub fn compile_all(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     if trees.iter().all(|tree| tree.items.is_empty()) && diagnostics.is_empty() {
         return Err(vec![Diagnostic::global(Code::Empty, "the rule files declare nothing")]);
     }
-    let broken = !diagnostics.is_empty();
     let checked = match check(&trees) {
         Ok(mut checked) => {
             diagnostics.append(&mut checked.lowering.diagnostics);
             Some(checked)
         }
         // Without the broken file's declarations, "no stream" may be untrue.
-        Err(_) if broken => None,
+        Err(_) if !broken.is_empty() => None,
         Err(errors) => {
             diagnostics.extend(errors);
             None
         }
     };
-    if broken {
-        diagnostics.retain(|diagnostic| !may_stand_in_a_broken_file(diagnostic.code));
-    }
+    let broken: Vec<&str> = broken.iter().map(|index| files[*index].text.as_str()).collect();
+    diagnostics.retain(|diagnostic| !is_due_to(diagnostic, &broken));
     sort(&mut diagnostics);
     match checked {
         Some(checked) if !diagnostics.iter().any(Diagnostic::is_error) => {
@@ -69,29 +67,36 @@ pub fn compile_all(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     }
 }
 
-fn parse_all(files: &[SourceFile]) -> (Vec<ast::File>, Vec<Diagnostic>) {
+/// The trees of the files that are of the language, which files are not, and why.
+fn parse_all(files: &[SourceFile]) -> (Vec<ast::File>, Vec<usize>, Vec<Diagnostic>) {
     let mut trees = Vec::new();
+    let mut broken = Vec::new();
     let mut diagnostics = Vec::new();
     for (index, file) in files.iter().enumerate() {
         match parse(FileId(index as u32), &file.text) {
             Ok(tree) => trees.push(tree),
-            Err(diagnostic) => diagnostics.push(diagnostic),
+            Err(diagnostic) => {
+                broken.push(index);
+                diagnostics.push(diagnostic);
+            }
         }
     }
-    (trees, diagnostics)
+    (trees, broken, diagnostics)
 }
 
-/// Whether a complaint may only be due to declarations that a syntax error hides.
-fn may_stand_in_a_broken_file(code: Code) -> bool {
-    matches!(
-        code,
-        Code::UnknownName
-            | Code::TestReference
-            | Code::UndeclaredTopic
-            | Code::Unused
-            | Code::Untested
-            | Code::NoStream
-    )
+/// Whether a complaint may only be due to declarations that stand in a file with a syntax error: the name it is about
+/// stands there.
+fn is_due_to(diagnostic: &Diagnostic, broken: &[&str]) -> bool {
+    match diagnostic.code {
+        Code::Unused | Code::Untested => !broken.is_empty(),
+        Code::UnknownName | Code::TestReference | Code::UndeclaredTopic => {
+            let name = diagnostic.message.split('`').nth(1).unwrap_or_default();
+            let last = name.rsplit('.').next().unwrap_or_default();
+            let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+            broken.iter().any(|text| text.split(|letter| !is_name(letter)).any(|word| word == last))
+        }
+        _ => false,
+    }
 }
 
 /// By place; those without one last, duplicates once.

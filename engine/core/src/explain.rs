@@ -88,11 +88,14 @@ impl Compiled {
 
         let mut blame = Vec::new();
         let mut parts = Vec::new();
+        // The depth of a part around this one that is not unknown: nothing in it is to blame.
+        let mut decided: Option<usize> = None;
         for (part, node) in asked.into_iter().zip(nodes) {
             let truth = judged.truth(node, 0);
             let fields = if part.is_leaf { graph.fields_of(part.condition) } else { Vec::new() };
             let values: Vec<String> = fields.iter().map(|field| self.value(*field, record, &workspace)).collect();
-            if truth.is_none() && part.is_leaf {
+            decided = decided.filter(|depth| *depth < part.depth).or(truth.map(|_| part.depth));
+            if decided.is_none() && part.is_leaf {
                 let mut culprits = self.culprits(&fields, &values, &workspace.batch);
                 culprits.retain(|culprit| !blame.contains(culprit));
                 blame.append(&mut culprits);
@@ -255,6 +258,12 @@ mod tests {
             (3, "t > 38", Some(false)),
         ];
         assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn what_is_missing_in_a_decided_part_is_not_to_blame() {
+        let explanation = explain(r#"{"c":"b"}"#);
+        assert_eq!((explanation.truth, explanation.blame), (None, vec!["p is missing: the reading does not have it".to_owned()]));
     }
 
     #[test]

@@ -16,6 +16,12 @@ fn files(set: &str) -> Vec<SourceFile> {
     paths.iter().map(|path| SourceFile { path: named(path), text: std::fs::read_to_string(path).unwrap() }).collect()
 }
 
+/// Everything that follows `expect`, an item each; the shipped files write an `expect` on one line.
+fn expectations(files: &[SourceFile]) -> impl Iterator<Item = &str> {
+    let lines = files.iter().flat_map(|file| file.text.lines());
+    lines.filter_map(|line| line.trim().strip_prefix("expect ")).flat_map(|items| items.split(',')).map(str::trim)
+}
+
 fn check(set: &str) {
     let files = files(set);
     let compiled = compile_all(&files).unwrap_or_else(|found| panic!("{}", render(&files, &found, Style::Plain)));
@@ -23,6 +29,14 @@ fn check(set: &str) {
     let outcomes = compiled.run_tests();
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed()).collect();
     assert!(failed.is_empty() && !outcomes.is_empty(), "{failed:#?}");
+    for rule in compiled.program.rules() {
+        let (mut matching, mut not_matching) = (false, false);
+        for expected in expectations(&files) {
+            matching |= expected == rule.name;
+            not_matching |= expected.strip_prefix("no ").is_some_and(|name| name.trim() == rule.name);
+        }
+        assert!(matching && not_matching, "`{}` needs a test that it matches and one that it does not", rule.name);
+    }
     for (id, file) in files.iter().enumerate() {
         let tree = syntax::parse(FileId(id as u32), &file.text).unwrap();
         let formatted = syntax::format::format(&file.text, &tree).unwrap();

@@ -85,8 +85,8 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run::run(args),
-        Command::Demo(args) => demo::run(args),
-        Command::Gateway(args) => gateway::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Check(args) => check::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Test(args) => test::run(args),

@@ -12,7 +12,7 @@ use triage_core::diagnostic::Style;
 use crate::config::Config;
 use crate::http::{BindError, Listening, Site};
 use crate::kafka::properties::{self, PropertyError};
-use crate::kafka::topics::{self, Layout, TopicError};
+use crate::kafka::topics::{Layout, TopicError, Topics};
 use crate::metrics::Metrics;
 use crate::reload::watch::{WatchError, watch};
 use crate::reload::{ReloadOutcome, Reloads};
@@ -34,6 +34,9 @@ pub enum StartError {
     /// A property of librdkafka cannot be passed through.
     #[error(transparent)]
     Property(#[from] PropertyError),
+    /// The client that makes topics cannot be made.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
     /// The web side cannot begin.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -98,6 +101,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             board: Board::new(config.workers()),
             current: ArcSwap::from_pointee(Current { generation: 0, program: compiled.program }),
+            topics: Topics::new(&config.kafka)?,
             config,
             metrics,
             shutdown,
@@ -228,7 +232,7 @@ fn wait_for_topics(shared: &Shared) -> Result<Option<Layout>, TopicError> {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
     while !shared.shutdown.is_asked() {
         let current = shared.current.load_full();
-        match topics::ensure(&shared.config, &current.program) {
+        match shared.topics.ensure(&shared.config, &current.program) {
             Ok(layout) => {
                 shared.board.set_trouble(None);
                 return Ok(Some(layout));

@@ -11,7 +11,7 @@ use triage_core::compile::Changes;
 use triage_core::diagnostic::Style;
 use triage_core::program::Program;
 
-use crate::kafka::topics::{self, TopicError};
+use crate::kafka::topics::TopicError;
 use crate::rules::{Rejected, RuleFiles};
 use crate::shared::{Current, Shared};
 pub use outcome::{Finding, Refusal, ReloadOutcome};
@@ -82,7 +82,7 @@ impl Reloads {
         if old.stream() != new.stream() {
             return Err(Refusal::OtherStream { runs: old.stream().to_owned(), asked: new.stream().to_owned() });
         }
-        topics::ensure(&self.shared.config, new).map(|_| ()).map_err(Refusal::from)
+        self.shared.topics.ensure(&self.shared.config, new).map(|_| ()).map_err(Refusal::from)
     }
 
     fn take_up(&self, generation: u64, program: Program) -> Vec<usize> {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use triage_core::program::Program;
 
 use crate::config::Config;
+use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) board: Board,
     pub(crate) metrics: std::sync::Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
+    pub(crate) topics: Topics,
 }
 
 /// Where a worker is.

@@ -4,6 +4,7 @@
 mod batch;
 mod document;
 mod letters;
+mod measure;
 mod route;
 mod session;
 

@@ -140,9 +140,9 @@ fn wait_until_committed(place: &Place, group: &str, topics: &[&str]) {
     for topic in topics {
         loop {
             let (_, end) = asker.fetch_watermarks(topic, 0, patience).unwrap();
-            let mut asked = rdkafka::TopicPartitionList::new();
-            asked.add_partition(topic, 0);
-            let committed = asker.committed_offsets(asked, patience).unwrap();
+            let mut places = rdkafka::TopicPartitionList::new();
+            places.add_partition(topic, 0);
+            let committed = asker.committed_offsets(places, patience).unwrap();
             if committed.find_partition(topic, 0).unwrap().offset() == rdkafka::Offset::Offset(end) {
                 break;
             }
@@ -172,6 +172,22 @@ fn a_reload_brings_a_new_topic_in_from_its_beginning() {
     assert_eq!(outcome.name(), "applied", "{outcome}");
     place.send("research", readings(0..10));
     place.wait_for(&[("calm_patients", 6), ("patients_record", 20)]);
+    end(engine);
+}
+
+#[test]
+fn what_is_still_in_a_removed_topic_is_stored() {
+    let place = Place::new();
+    let engine = place.start("store");
+    place.send("research", readings(50..51));
+    place.wait_for(&[("patients_record", 1), ("stroke", 1), ("stroke_alerts", 1)]);
+    place.rules("stream research { patient: text key ts: time event trestbps: int 30..300 store patients_record }\n");
+    let outcome = engine.reload("test");
+    assert_eq!(outcome.name(), "applied", "{outcome}");
+    let late = r#"{"ts":9,"origin":{"topic":"research","partition":0,"offset":7,"ruleset":"0"}}"#;
+    place.send("stroke", std::iter::once(late.to_owned()));
+    place.send("research", readings(51..52));
+    place.wait_for(&[("patients_record", 2), ("stroke", 2), ("stroke_alerts", 1)]);
     end(engine);
 }
 

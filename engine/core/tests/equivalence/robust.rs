@@ -130,3 +130,16 @@ fn outputs_are_appended() {
     assert_eq!(dead, [false, false, true, false, false, true]);
     assert_eq!(workspace.counts.readings, 2);
 }
+
+#[test]
+fn one_step_takes_many_records() {
+    let program = program(&rules()).unwrap();
+    let values: Vec<Vec<u8>> = (0..3000)
+        .map(|at| if at % 7 == 3 { b"[]".to_vec() } else { format!("{{\"age\":{}}}", at % 130).into_bytes() })
+        .collect();
+    let records: Vec<Record<'_>> = values.iter().map(|value| record_of(value)).collect();
+    let mut interpreter = oracle(&rules(), program.version());
+    let expected = run_oracle(&mut interpreter, &records, &Limits::default(), program.field_names().count());
+    let got = run_program(&program, &records, &Limits::default(), &[3000]);
+    assert_eq!(first_difference(&got, &expected, |row| String::from_utf8_lossy(&values[row]).into_owned()), None);
+}

@@ -64,18 +64,18 @@ pub(crate) struct Args {
     log_level: String,
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if !args.rules.is_dir() {
         let rules = args.rules.display();
         return Err(Failure::World(format!("there is no rules folder `{rules}`; name one with `--rules FOLDER`")));
     }
     let place = Place::new(args.data.as_deref()).map_err(world)?;
     let broker = noida::kafka::spawn("127.0.0.1:0").map_err(world)?;
-    let config = configuration(&args, broker, &place.sqlite()).map_err(|error| Failure::Usage(error.to_string()))?;
+    let config = configuration(args, broker, &place.sqlite()).map_err(|error| Failure::Usage(error.to_string()))?;
     logging::start(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
     let stop = stop_on_signal()?;
-    let demo = Demo::start(config, &args, &stop)?;
-    demo.run(&args, &stop, &place.sqlite())
+    let demo = Demo::start(config, args, &stop)?;
+    demo.run(args, &stop, &place.sqlite())
 }
 
 fn configuration(args: &Args, broker: SocketAddr, sqlite: &Path) -> Result<Config, ConfigError> {
@@ -155,11 +155,10 @@ impl Demo {
         engine.join().map_err(world)?;
         let collections = SqliteSink::open(sqlite).and_then(|mut sink| sink.counts()).map_err(world)?;
         summarise(&sent, &topics, &collections, args.data.is_some().then_some(sqlite));
-        match settled {
-            true => Ok(()),
-            false if args.once => Err(Failure::World("not everything was judged and stored in time".to_owned())),
-            false => Ok(()),
+        if args.once && !settled {
+            return Err(Failure::World("not everything was judged and stored in time".to_owned()));
         }
+        Ok(())
     }
 
     /// Waits until every reading is judged, and everything that came out of it stored and shown.

@@ -60,12 +60,12 @@ fn positive_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let table = Table::open(&args.file).map_err(|error| Failure::World(error.to_string()))?;
     let mut ward = Ward::new(table, args.patients.map(|patients| patients as usize), args.seed);
     let stop = stop_on_signal()?;
     let options = Options {
-        properties: properties(&args)?,
+        properties: properties(args)?,
         topic: args.topic.clone(),
         interval: args.rate.map_or(args.every, |rate| Duration::from_secs_f64(1.0 / rate)),
         count: if args.once { Some(ward.patients() as u64) } else { args.count },

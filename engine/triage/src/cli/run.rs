@@ -125,9 +125,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Rules(_) => Failure::Rules(text),
             StartError::Unguarded(_) | StartError::Property(_) => Failure::Usage(text),
-            StartError::Bind(_) | StartError::Watch(_) | StartError::Metrics(_) | StartError::Thread(_) => {
-                Failure::World(text)
-            }
+            _ => Failure::World(text),
         }
     }
 }

@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use triage_core::program::Program;
 
 use super::properties;
-use crate::config::Config;
+use crate::config::{Config, KafkaConfig};
 
 /// Where records go that are no readings.
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
@@ -90,30 +90,45 @@ enum Use {
     DeadLetters,
 }
 
-/// Makes and checks every topic that `program` reads or writes.
-pub(crate) fn ensure(config: &Config, program: &Program) -> Result<Layout, TopicError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(TopicError::Runtime)?;
-    let client: AdminClient<DefaultClientContext> =
-        properties::plain(&config.kafka).create().map_err(TopicError::Broker)?;
-    let admin = Admin { client, runtime, config };
-    let mut partitions = admin.partitions()?;
-    let stream = program.stream();
-    if !partitions.contains_key(stream) {
-        admin.make(stream, config.kafka.partitions, &[])?;
-        partitions.insert(stream.to_owned(), config.kafka.partitions);
+/// Makes and checks topics. One client for the life of the engine: making one takes longer than all it asks.
+pub(crate) struct Topics {
+    client: AdminClient<DefaultClientContext>,
+}
+
+impl std::fmt::Debug for Topics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Topics")
     }
-    let needed = Needed {
-        stream,
-        partitions: partitions.get(stream).copied().unwrap_or(config.kafka.partitions),
-        stream_limit: admin.limit(stream)?.unwrap_or(BROKERS_DEFAULT),
-    };
-    for (topic, purpose) in outputs(program) {
-        match partitions.get(&topic) {
-            Some(has) => admin.check(&topic, purpose, *has, &needed)?,
-            None => admin.make_output(&topic, purpose, &needed)?,
+}
+
+impl Topics {
+    pub(crate) fn new(config: &KafkaConfig) -> Result<Self, TopicError> {
+        Ok(Self { client: properties::plain(config).create().map_err(TopicError::Broker)? })
+    }
+
+    /// Makes and checks every topic that `program` reads or writes. Blocks.
+    pub(crate) fn ensure(&self, config: &Config, program: &Program) -> Result<Layout, TopicError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(TopicError::Runtime)?;
+        let admin = Admin { client: &self.client, runtime, config };
+        let mut partitions = admin.partitions()?;
+        let stream = program.stream();
+        if !partitions.contains_key(stream) {
+            admin.make(stream, config.kafka.partitions, &[])?;
+            partitions.insert(stream.to_owned(), config.kafka.partitions);
         }
+        let needed = Needed {
+            stream,
+            partitions: partitions.get(stream).copied().unwrap_or(config.kafka.partitions),
+            stream_limit: admin.limit(stream)?.unwrap_or(BROKERS_DEFAULT),
+        };
+        for (topic, purpose) in outputs(program) {
+            match partitions.get(&topic) {
+                Some(has) => admin.check(&topic, purpose, *has, &needed)?,
+                None => admin.make_output(&topic, purpose, &needed)?,
+            }
+        }
+        Ok(Layout { largest_record: needed.roomy() })
     }
-    Ok(Layout { largest_record: needed.roomy() })
 }
 
 /// The topic of a topic's alerts.
@@ -151,7 +166,7 @@ impl Needed<'_> {
 }
 
 struct Admin<'a> {
-    client: AdminClient<DefaultClientContext>,
+    client: &'a AdminClient<DefaultClientContext>,
     runtime: tokio::runtime::Runtime,
     config: &'a Config,
 }

@@ -1,24 +1,22 @@
 //! One life of the store's clients: read, write, commit, again. An error that leaves here means new clients.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use triage_core::program::Limits;
 
 use super::StoreError;
 use super::batch::{Batch, Maker};
 use super::letters::Letters;
+use super::measure::{Measured, Measures, Place};
 use super::route::{self, Routes};
 use crate::config::Config;
-use crate::kafka::{consumer as kafka_consumer, properties};
+use crate::kafka::properties;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 use crate::sink::{Refusal, Sink, Unavailable};
@@ -27,7 +25,7 @@ use crate::sink::{Refusal, Sink, Unavailable};
 const IDLE: Duration = Duration::from_millis(100);
 
 /// How long the same batch is tried again before the clients are given up; below Kafka's `max.poll.interval.ms`.
-const SINK_PATIENCE: Duration = Duration::from_secs(60);
+const SINK_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A removed topic is left when it has been found empty so often, a second apart: a worker may still be writing to it.
 const FOUND_EMPTY: u32 = 10;
@@ -130,13 +128,11 @@ impl<'s> Session<'s> {
     fn subscribe(&self) -> KafkaResult<()> {
         let topics: Vec<&str> = self.routes.keys().map(String::as_str).collect();
         tracing::info!(?topics, "the store reads");
-        match topics.is_empty() {
-            true => {
-                self.consumer.unsubscribe();
-                Ok(())
-            }
-            false => self.consumer.subscribe(&topics),
+        if topics.is_empty() {
+            self.consumer.unsubscribe();
+            return Ok(());
         }
+        self.consumer.subscribe(&topics)
     }
 
     /// Writes the batch, sends what is no document to the dead letters, commits. In this order, so that nothing is skipped.
@@ -184,7 +180,9 @@ impl<'s> Session<'s> {
                 written.entry(&document.collection).and_modify(|count| *count -= 1);
             }
         }
-        written.into_iter().for_each(|(collection, count)| self.shared.metrics.store_written(collection, count));
+        for (collection, count) in written {
+            self.shared.metrics.store_written(collection, count);
+        }
         tracing::debug!(documents = batch.documents.len(), "documents written");
     }
 
@@ -200,9 +198,7 @@ impl<'s> Session<'s> {
         });
         match result {
             Ok(places) => self.committed.extend(offsets(&places)),
-            Err(error) => {
-                tracing::warn!(%error, "the store's offsets are not committed; they will be with the next batch")
-            }
+            Err(error) => tracing::warn!(%error, "offsets are not committed; they will be with the next batch"),
         }
     }
 
@@ -212,11 +208,23 @@ impl<'s> Session<'s> {
         for ((topic, partition), place) in &measured {
             self.shared.metrics.store_lag(topic, *partition, self.lag(topic, *partition, *place));
         }
+        self.leave_empty_topics(&measured)
+    }
+
+    /// A topic is empty if every partition of it that we have is; while a rebalance leaves us with none, nothing is known.
+    fn leave_empty_topics(&mut self, measured: &Measured) -> Result<(), StoreError> {
+        let assigned = self.consumer.assignment()?;
+        if self.leaving.is_empty() || assigned.count() == 0 {
+            return Ok(());
+        }
+        let assigned: Vec<(String, i32)> =
+            assigned.elements().iter().map(|place| (place.topic().to_owned(), place.partition())).collect();
         let mut left = false;
         for (topic, found_empty) in std::mem::take(&mut self.leaving) {
-            let behind =
-                measured.iter().any(|((of, partition), place)| *of == topic && self.lag(of, *partition, *place) > 0);
-            let found_empty = if behind { 0 } else { found_empty + 1 };
+            let mut ours = assigned.iter().filter(|(of, _)| *of == topic);
+            let empty =
+                ours.all(|place| measured.get(place).is_some_and(|known| self.lag(&topic, place.1, *known) <= 0));
+            let found_empty = if empty { found_empty + 1 } else { 0 };
             if found_empty < FOUND_EMPTY {
                 self.leaving.insert(topic, found_empty);
                 continue;
@@ -225,9 +233,10 @@ impl<'s> Session<'s> {
             self.routes.remove(&topic);
             left = true;
         }
-        Ok(if left {
-            self.subscribe()?
-        })
+        if left {
+            self.subscribe()?;
+        }
+        Ok(())
     }
 
     fn lag(&self, topic: &str, partition: i32, place: Place) -> i64 {
@@ -268,51 +277,3 @@ fn offsets(places: &TopicPartitionList) -> BTreeMap<(String, i32), i64> {
         .filter_map(|place| Some(((place.topic().to_owned(), place.partition()), place.offset().to_raw()?)));
     known.collect()
 }
-
-/// Where a partition ends, and how far the group had committed, as librdkafka last heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    end: i64,
-    committed: i64,
-}
-
-type Measured = BTreeMap<(String, i32), Place>;
-
-/// Keeps librdkafka's last statistics until they are taken.
-#[derive(Debug, Default)]
-struct Measures(Mutex<Option<Measured>>);
-
-impl Measures {
-    fn take(&self) -> Option<Measured> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl ClientContext for Measures {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_consumer::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
-            tracing::debug!(reason, "a topic of the store is not there yet");
-            return;
-        }
-        tracing::warn!(%error, reason, "the broker reports a problem to the store");
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let mut measured = Measured::new();
-        for (topic, of_topic) in statistics.topics {
-            for partition in of_topic.partitions.values().filter(|partition| partition.fetch_state == "active") {
-                if partition.ls_offset >= 0 {
-                    let place = Place { end: partition.ls_offset, committed: partition.committed_offset.max(0) };
-                    measured.insert((topic.clone(), partition.partition), place);
-                }
-            }
-        }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
-    }
-}
-
-impl ConsumerContext for Measures {}

@@ -71,6 +71,7 @@ impl Scope {
         let name = written(self.fields[at].name);
         match self.fields[at].kind {
             Kind::Int | Kind::Float => self.field_with_literal(tape),
+            Kind::Bool | Kind::Text if tape.chance(15) => self.same(tape, &name, at),
             Kind::Bool => boolean(tape, &name),
             Kind::Text => self.text(tape, &name, at),
             Kind::Time => self.times(tape, &name),
@@ -144,6 +145,14 @@ impl Scope {
             return format!("{name} in ({})", members.join(", "));
         }
         format!("{name} {} {}", tape.one(&EQUALITIES), text(tape))
+    }
+
+    /// Two fields of one kind, which may be one.
+    fn same(&self, tape: &mut Tape, name: &str, at: usize) -> String {
+        let kind = &self.fields[at].kind;
+        let others: Vec<&Field> = self.fields.iter().filter(|field| field.kind == *kind).collect();
+        let other = written(others[tape.pick(others.len())].name);
+        format!("{name} {} {other}", tape.one(&EQUALITIES))
     }
 
     fn times(&self, tape: &mut Tape, name: &str) -> String {

@@ -76,7 +76,8 @@ fn members(tape: &mut Tape, fields: &[Field]) -> Vec<(String, String)> {
             members.push((name(tape, field.name), arrived(tape, field)));
         }
     }
-    for _ in 0..tape.pick(4) {
+    let undeclared_fields = if tape.chance(3) { 12 + tape.pick(30) } else { tape.pick(4) };
+    for _ in 0..undeclared_fields {
         let names = [
             "extra",
             "ex\\u0074ra",
@@ -174,6 +175,7 @@ fn patient(tape: &mut Tape) -> String {
         "7",
         "\"7\"",
         "7.0",
+        "7e0",
         "-3",
         "\"é\\n\"",
         "\"a\\/b\"",
