@@ -263,7 +263,10 @@ mod tests {
     #[test]
     fn what_is_missing_in_a_decided_part_is_not_to_blame() {
         let explanation = explain(r#"{"c":"b"}"#);
-        assert_eq!((explanation.truth, explanation.blame), (None, vec!["p is missing: the reading does not have it".to_owned()]));
+        assert_eq!(
+            (explanation.truth, explanation.blame),
+            (None, vec!["p is missing: the reading does not have it".to_owned()])
+        );
     }
 
     #[test]
