@@ -28,6 +28,7 @@ use self::rule::RuleNames;
 use self::schema::duplicate;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::ast::{self, File, Item, Name};
+use crate::syntax::reserved::written;
 use crate::types::Schema;
 
 /// A rule set whose names, types and units agree.
@@ -98,13 +99,15 @@ pub(crate) fn check(files: &[File]) -> Result<CheckedRules, Vec<Diagnostic>> {
     let rules: Vec<CheckedRule> =
         all.rules.iter().filter_map(|rule| rule::check(rule, &mut names, &mut lowering)).collect();
     topics.extend(undeclared_topics(&all.rules, &topics, &owned, &mut lowering));
+    // A rule with a mistake in it is still one that tests may name and that its topic is written to by.
+    let named: Vec<String> = all.rules.iter().filter_map(|rule| rule::full_name(rule)).collect();
     let targets = test::Targets {
         topics: topics.iter().map(|topic| topic.name.as_str()).collect(),
-        rules: rules.iter().filter(|rule| rule.named).map(|rule| rule.name.as_str()).collect(),
+        rules: named.iter().map(String::as_str).collect(),
     };
     let tests = all.tests.iter().map(|test| test::check(test, &targets, &mut lowering)).collect();
     let mut checked = CheckedRules { topics, rules, tests, lowering };
-    lint::check(&all.lets, &mut checked);
+    lint::check(&all.lets, &all.rules, &mut checked);
     Ok(checked)
 }
 
@@ -117,16 +120,18 @@ impl CheckedRules {
 /// `let`s and scores share their names with fields.
 fn declare_names(all: &Declarations<'_>, stream: &ast::Stream, lowering: &mut Lowering) {
     let mut declared: Vec<&Name> = stream.fields.iter().map(|field| &field.name).collect();
-    let lets = all.lets.iter().map(|item| ("`let`", &item.name));
-    let scores = all.scores.iter().map(|score| ("score", &score.name));
-    for (what, name) in lets.chain(scores) {
+    let lets = all.lets.iter().map(|item| &item.name);
+    for name in lets.chain(all.scores.iter().map(|score| &score.name)) {
         if let Some(first) = declared.iter().find(|other| **other == name) {
-            lowering.diagnostics.push(duplicate(what, name, first.span));
+            lowering.diagnostics.push(duplicate("name", name, first.span));
         }
         declared.push(name);
     }
     lowering.names.let_names.extend(all.lets.iter().map(|item| item.name.node.clone()));
     for score in &all.scores {
+        for input in score.on.iter().chain(&score.needs) {
+            lowering.name(&input.node, input.span);
+        }
         lowering.names.scores.insert(score.name.node.clone());
         lowering.not_yet("`score`", score.span);
     }
@@ -157,12 +162,14 @@ fn undeclared_topics(
         if declared.iter().any(|topic| topic.name == name.node) || !found.insert(name.node.as_str()) {
             continue;
         }
-        owned.topic(name, &mut lowering.diagnostics);
+        if !owned.topic(name, &mut lowering.diagnostics) {
+            continue;
+        }
         let message = format!("the topic `{}` is not declared", name.node);
         let label = "it carries every field and is stored nowhere";
         let known = declared.iter().map(|topic| topic.name.as_str());
         let diagnostic = Diagnostic::new(Code::UndeclaredTopic, name.span, message, label).suggest(&name.node, known);
-        let help = format!("declare it: `topic {} {{ fields … store … notify \"…\" }}`", name.node);
+        let help = format!("declare it: `topic {} {{ fields … store … notify \"…\" }}`", written(&name.node));
         lowering.diagnostics.push(diagnostic.help(help));
     }
     found.into_iter().map(topic::undeclared).collect()

@@ -41,7 +41,8 @@ pub fn compile_all(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         return Err(vec![Diagnostic::global(Code::Empty, "there is no rule file").help(help)]);
     }
     if trees.iter().all(|tree| tree.items.is_empty()) && diagnostics.is_empty() {
-        return Err(vec![Diagnostic::global(Code::Empty, "the rule files declare nothing")]);
+        let help = "declare a stream, and a rule such as `stroke when trestbps > 180`";
+        return Err(vec![Diagnostic::global(Code::Empty, "the rule files declare nothing").help(help)]);
     }
     let checked = match check(&trees) {
         Ok(mut checked) => {

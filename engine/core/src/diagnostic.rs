@@ -20,6 +20,11 @@ macro_rules! codes {
                 match self { $(Code::$name => $code,)+ }
             }
 
+            /// What it means, in a sentence.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => concat!($($doc),+).trim_ascii(),)+ }
+            }
+
             /// Whether this kind refuses the rule set.
             pub fn severity(self) -> Severity {
                 match self { $(Code::$name => Severity::$severity,)+ }

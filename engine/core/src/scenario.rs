@@ -86,21 +86,15 @@ fn judge(expectation: &CheckedExpectation, sent: &Sent) -> Option<Diagnostic> {
         let message = "the given reading is a dead letter";
         return Some(Diagnostic::new(Code::TestFailed, expectation.span, message, sentence));
     }
-    let (holds, what) = match &expectation.what {
-        CheckedExpected::Topic(topic) => (sent.topics.contains(topic), format!("a record to `{topic}`")),
-        CheckedExpected::Rule(rule) => (sent.rules.contains(rule), format!("a match of `{rule}`")),
-        CheckedExpected::Alert(state) => {
-            (*state == AlertState::Raised && sent.alerts > 0, format!("an alert that is {}", state_name(*state)))
-        }
+    let holds = match &expectation.what {
+        CheckedExpected::Topic(topic) => sent.topics.contains(topic),
+        CheckedExpected::Rule(rule) => sent.rules.contains(rule),
+        CheckedExpected::Alert(state) => *state == AlertState::Raised && sent.alerts > 0,
     };
     if holds != expectation.absent {
         return None;
     }
-    let (message, label) = if expectation.absent {
-        (format!("there was {what}"), "expected none")
-    } else {
-        (format!("there was not {what}"), "expected one")
-    };
+    let (message, label) = words(&expectation.what, holds);
     let diagnostic = Diagnostic::new(Code::TestFailed, expectation.span, message, label);
     Some(match &expectation.what {
         CheckedExpected::Rule(rule) if sent.unknown.contains(rule) => {
@@ -108,6 +102,18 @@ fn judge(expectation: &CheckedExpectation, sent: &Sent) -> Option<Diagnostic> {
         }
         _ => diagnostic,
     })
+}
+
+/// What happened, and what was expected instead.
+fn words(what: &CheckedExpected, holds: bool) -> (String, &'static str) {
+    match (what, holds) {
+        (CheckedExpected::Topic(topic), true) => (format!("a record went to `{topic}`"), "expected none"),
+        (CheckedExpected::Topic(topic), false) => (format!("no record went to `{topic}`"), "expected one"),
+        (CheckedExpected::Rule(rule), true) => (format!("`{rule}` matched"), "expected it not to match"),
+        (CheckedExpected::Rule(rule), false) => (format!("`{rule}` did not match"), "expected it to match"),
+        (CheckedExpected::Alert(state), true) => (format!("an alert was {}", state_name(*state)), "expected none"),
+        (CheckedExpected::Alert(state), false) => (format!("no alert was {}", state_name(*state)), "expected one"),
+    }
 }
 
 fn state_name(state: AlertState) -> &'static str {

@@ -2,47 +2,34 @@
 //! `UPDATE_SNAPSHOTS=1` writes the snapshots.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "common/snapshot.rs"]
+mod snapshot;
 
+use std::path::Path;
+
+use snapshot::{compare, fixtures, read, rule_files};
 use triage_core::diagnostic::{Style, render};
-use triage_core::source::{FileId, SourceFile};
+use triage_core::source::FileId;
 use triage_core::syntax::parse;
 
-fn rule_files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "rules")).collect();
-    files.sort();
-    assert!(!files.is_empty());
-    files
-}
-
 fn check(path: &Path) -> Result<(), String> {
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    let text = fs::read_to_string(path).unwrap();
-    let Err(diagnostic) = parse(FileId(0), &text) else { return Err(format!("{name}: parses")) };
-    let rendered = format!("{}\n", render(&[SourceFile { path: name.clone(), text }], &[diagnostic], Style::Plain));
-    let snapshot = path.with_extension("stderr");
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        fs::write(&snapshot, &rendered).unwrap();
-    }
-    let expected = fs::read_to_string(&snapshot).unwrap_or_default();
-    if rendered == expected { Ok(()) } else { Err(format!("{name}: now\n{rendered}was\n{expected}")) }
+    let file = read(path);
+    let Err(diagnostic) = parse(FileId(0), &file.text) else { return Err(format!("{}: parses", file.path)) };
+    compare(&path.with_extension("stderr"), &format!("{}\n", render(&[file], &[diagnostic], Style::Plain)))
 }
 
 #[test]
 fn syntax_errors_read_as_in_their_snapshots() {
-    let wrong: Vec<String> = rule_files("syntax_errors").iter().filter_map(|path| check(path).err()).collect();
+    let wrong: Vec<String> =
+        rule_files(&fixtures("syntax_errors")).iter().filter_map(|path| check(path).err()).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn whole_rule_sets_parse() {
-    for path in rule_files("format") {
-        let text = fs::read_to_string(&path).unwrap();
-        if let Err(diagnostic) = parse(FileId(0), &text) {
-            let file = SourceFile { path: path.display().to_string(), text };
+    for path in rule_files(&fixtures("format")) {
+        let file = read(&path);
+        if let Err(diagnostic) = parse(FileId(0), &file.text) {
             panic!("{}", render(&[file], &[diagnostic], Style::Plain));
         }
     }

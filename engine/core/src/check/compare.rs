@@ -18,6 +18,9 @@ impl Lowering {
             (None, Some(field)) => return self.compare_enum(field, op, left),
             _ => {}
         }
+        if let Some(diagnostic) = self.unquoted(left, right).or_else(|| self.unquoted(right, left)) {
+            return self.report(diagnostic);
+        }
         let (first, second) = (self.expr(left), self.expr(right));
         match (&first, &second) {
             (Typed::Unknown, _) | (_, Typed::Unknown) => Typed::Unknown,
@@ -73,9 +76,9 @@ impl Lowering {
             let message = format!("{} has no range", self.describe(&typed));
             return self.report(Diagnostic::new(Code::TypeMismatch, value.span, message, "expected a number"));
         };
-        let (Some(from), Some(to)) = (self.amount(&typed, &low), self.amount(&typed, &high)) else {
-            return Typed::Unknown;
-        };
+        // One unit stands behind both: if it does not fit, that is one mistake.
+        let Some(from) = self.amount(&typed, &low) else { return Typed::Unknown };
+        let Some(to) = self.amount(&typed, &high) else { return Typed::Unknown };
         if from > to {
             let message = "the range is empty, so this is never true";
             return self.report(Diagnostic::new(
@@ -98,6 +101,18 @@ impl Lowering {
         let low = self.against(id, Comparison::GreaterOrEqual, from);
         let high = self.against(id, Comparison::LessOrEqual, to);
         Typed::Condition(self.graph.condition(Condition::And(vec![low, high])))
+    }
+
+    /// What is wrong if `other` is a word beside a text field that was meant to be a text.
+    fn unquoted(&self, text: &Expr, other: &Expr) -> Option<Diagnostic> {
+        let field = self.names.schema.find(bare_name(text)?)?;
+        let word = bare_name(other).filter(|word| !self.names.all().contains(word))?;
+        if self.names.schema.field(field).kind != Type::Text {
+            return None;
+        }
+        let message = format!("nothing is called `{word}`");
+        let label = "expected a text in double quotes";
+        Some(Diagnostic::new(Code::UnknownName, other.span, message, label).help(format!("write `\"{word}\"`")))
     }
 
     /// The enum field that an expression is, parentheses apart.
@@ -205,8 +220,9 @@ impl Lowering {
 
     fn decided(&mut self, field: FieldId, plausible: &Plausible, truth: &str, span: Span) -> Typed {
         let field = self.names.schema.field(field);
-        let message =
-            format!("this is always {truth} where `{}` is known: it is plausible in {}", field.name, plausible.written);
+        let unit = field.unit.map_or(String::new(), |unit| format!(" '{}'", unit.code()));
+        let (name, range) = (&field.name, &plausible.written);
+        let message = format!("this is always {truth} where `{name}` is known: it is plausible in {range}{unit}");
         let name = field.name.clone();
         let diagnostic =
             Diagnostic::new(Code::AlwaysDecided, span, message, "expected a number that the range leaves open");
@@ -262,7 +278,8 @@ impl Lowering {
             if first.unit != second.unit {
                 let message =
                     format!("`{}` and `{}` are compared as bare numbers of different units", first.name, second.name);
-                self.report(Diagnostic::new(Code::UnitsDiffer, span, message, "compared without converting"));
+                let diagnostic = Diagnostic::new(Code::UnitsDiffer, span, message, "compared without converting");
+                self.report(diagnostic.help("let both arrive in one unit, or convert one of them by a factor"));
             }
             return self.numbers(&Typed::Field(left), op, &Typed::Field(right), span);
         }
@@ -351,8 +368,21 @@ impl Lowering {
         }
         let all = !fields.is_empty() && fields.iter().all(|field| self.names.schema.field(*field).unit == Some(unit));
         if !all {
-            let message = format!("a unit stands here, but what it is compared with is not all in `{}`", unit.code());
-            self.report(Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected a bare number"));
+            let diagnostic = match fields.as_slice() {
+                [field] if alone => {
+                    let message = format!("`{}` is declared without a unit", self.field_name(*field));
+                    let diagnostic =
+                        Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected a bare number");
+                    diagnostic.help(format!("if it is in `{0}`, say so in the stream: `'{0}'`", unit.code()))
+                }
+                _ => {
+                    let message = format!("not every field that is calculated with here is in `{}`", unit.code());
+                    let diagnostic =
+                        Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected a bare number");
+                    diagnostic.help("arithmetic works on the bare numbers in the fields' own units")
+                }
+            };
+            self.report(diagnostic);
         }
         all.then(|| literal.value())
     }

@@ -64,15 +64,22 @@ impl Lowering {
                 Some(id) => Typed::Condition(self.graph.condition(Condition::Not(id))),
                 None => Typed::Unknown,
             },
-            ExprKind::Then(..) => self.not_yet("`then … within`", expr.span),
-            ExprKind::For(..) => self.not_yet("`for`", expr.span),
+            ExprKind::Then(first, second, _) => {
+                self.condition(first);
+                self.condition(second);
+                self.not_yet("`then … within`", expr.span)
+            }
+            ExprKind::For(inner, _) => {
+                self.condition(inner);
+                self.not_yet("`for`", expr.span)
+            }
             ExprKind::Compare(left, op, right) => self.compare(left, *op, right, expr.span),
             ExprKind::InSet(value, members) => self.in_set(value, members, expr.span),
             ExprKind::InRange(value, range, unit) => self.in_range(value, range, unit.as_ref(), expr.span),
             ExprKind::Is(name, status, negated) => self.is(name, *status, *negated),
             ExprKind::Sum(first, rest) => self.sum(first, rest),
             ExprKind::Product(first, rest) => self.product(first, rest),
-            ExprKind::Negative(inner) => self.negative(inner),
+            ExprKind::Negative(inner) => self.negative(inner, expr.span),
             ExprKind::Call(function, arguments, window) => {
                 self.call(function, arguments, window.as_ref().map(|window| window.span), expr.span)
             }
@@ -183,9 +190,9 @@ impl Lowering {
         total.map_or(Typed::Unknown, Typed::Number)
     }
 
-    fn negative(&mut self, inner: &Expr) -> Typed {
+    fn negative(&mut self, inner: &Expr, span: Span) -> Typed {
         if let Typed::Quantity(quantity) = self.expr(inner) {
-            return Typed::Quantity(quantity.negated());
+            return Typed::Quantity(Quantity { span, ..quantity.negated() });
         }
         match self.number(inner) {
             Some(id) => Typed::Number(self.graph.value(Value::Negative(id))),
@@ -197,12 +204,14 @@ impl Lowering {
         let windowed = WINDOWED.contains(&name.node.as_str());
         let Some(function) = Function::find(&name.node).filter(|_| window.is_none()) else {
             if windowed {
-                return self.not_yet(&format!("`{}` over time", name.node), span);
+                arguments.iter().for_each(|argument| drop(self.number(argument)));
+                let what = window.map_or("", |_| " over time");
+                return self.not_yet(&format!("`{}`{what}", name.node), span);
             }
             return self.report(unknown_function(name, window));
         };
         if !function.takes(arguments.len()) {
-            let message = format!("`{function}` is given {} of its arguments", count(arguments.len()));
+            let message = format!("`{function}` is given {}", count(arguments.len()));
             let label = format!("expected {}", function.arguments());
             return self.report(Diagnostic::new(Code::Arguments, span, message, label));
         }
@@ -255,7 +264,7 @@ impl Lowering {
             Typed::Number(_) => "a calculated number".into(),
             Typed::Quantity(quantity) => format!("the number `{}`", quantity.written()),
             Typed::Text(text) => format!("the text `\"{text}\"`"),
-            Typed::Truth(truth) => format!("`{truth}` by itself"),
+            Typed::Truth(truth) => format!("`{truth}`"),
             Typed::Label(label) => format!("the label `{label}` without its field"),
             Typed::Unknown => "this".into(),
         }
@@ -264,8 +273,9 @@ impl Lowering {
 
 fn count(arguments: usize) -> String {
     match arguments {
-        0 => "none".into(),
-        many => many.to_string(),
+        0 => "no argument".into(),
+        1 => "1 argument".into(),
+        many => format!("{many} arguments"),
     }
 }
 
@@ -293,7 +303,17 @@ fn unknown_function(name: &Name, window: Option<Span>) -> Diagnostic {
         Some(_) => format!("no function over time is called `{}`", name.node),
         None => format!("no function is called `{}`", name.node),
     };
-    let known: Vec<&str> = Function::ALL.map(Function::name).into_iter().chain(WINDOWED).collect();
-    let label = "expected `abs`, `min`, `max` or `round`";
-    Diagnostic::new(Code::UnknownFunction, name.span, message, label).suggest(&name.node, known)
+    let known: Vec<&str> = match window {
+        Some(_) => WINDOWED.to_vec(),
+        None => Function::ALL.map(Function::name).into_iter().chain(WINDOWED).collect(),
+    };
+    let label = match window {
+        Some(_) => format!("expected one of `{}`", known.join("`, `")),
+        None => "expected `abs`, `round`, `min` or `max`".to_owned(),
+    };
+    let diagnostic = Diagnostic::new(Code::UnknownFunction, name.span, message, label);
+    match name.node.to_lowercase().as_str() {
+        "average" | "mean" => diagnostic.help("the mean over time is `avg(x, 10m)`"),
+        _ => diagnostic.suggest(&name.node, known),
+    }
 }

@@ -9,6 +9,9 @@ use super::typed::Typed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::ast::{Expr, ExprKind, Let};
 
+/// How many members of a circle are shown; a longer one is no easier to see.
+const MOST_WAYPOINTS: usize = 8;
+
 /// Resolves all `let`s; no recursion, so that a chain of them may be long.
 pub(super) fn resolve(lets: &[&Let], lowering: &mut Lowering) {
     let by_name: HashMap<&str, usize> =
@@ -57,7 +60,7 @@ fn circular(lets: &[&Let], stack: &[(usize, usize)], start: usize, lowering: &mu
     let message = format!("`{}` means itself", first.node);
     let mut diagnostic =
         Diagnostic::new(Code::CircularLet, first.span, message, "expected something that does not lead back here");
-    for index in circle.iter().skip(1) {
+    for index in circle.iter().skip(1).take(MOST_WAYPOINTS) {
         diagnostic = diagnostic.also(lets[*index].name.span, "by way of this");
     }
     lowering.diagnostics.push(diagnostic);

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::{CheckedExpected, CheckedRules};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::syntax::ast::Let;
+use crate::syntax::ast::{Let, Rule};
 
 /// Adds the warnings about the rule set as a whole.
-pub(super) fn check(lets: &[&Let], checked: &mut CheckedRules) {
+pub(super) fn check(lets: &[&Let], rules: &[&Rule], checked: &mut CheckedRules) {
     let mut warnings = unused_lets(lets, checked);
-    warnings.extend(unused_topics(checked));
+    warnings.extend(unused_topics(rules, checked));
     warnings.extend(untested(checked));
     warnings.extend(same_conditions(checked));
     checked.lowering.diagnostics.extend(warnings);
@@ -19,16 +19,17 @@ fn unused_lets(lets: &[&Let], checked: &CheckedRules) -> Vec<Diagnostic> {
     let unused = lets.iter().filter(|item| !checked.lowering.names.used.contains(&item.name.node));
     let warning = |item: &&Let| {
         let message = format!("nothing uses `{}`", item.name.node);
-        Diagnostic::new(Code::Unused, item.name.span, message, "expected a rule that mentions it, or none of it")
+        Diagnostic::new(Code::Unused, item.name.span, message, "not used").help("use it in a rule, or take it out")
     };
     unused.map(warning).collect()
 }
 
-fn unused_topics(checked: &CheckedRules) -> Vec<Diagnostic> {
-    let written: HashSet<&str> = checked.rules.iter().map(|rule| rule.topic.as_str()).collect();
+fn unused_topics(rules: &[&Rule], checked: &CheckedRules) -> Vec<Diagnostic> {
+    let written: HashSet<&str> = rules.iter().map(|rule| rule.topic.node.as_str()).collect();
     let unused = checked.topics.iter().filter(|topic| !written.contains(topic.name.as_str()));
     let warning = |(name, span): (&str, _)| {
-        Diagnostic::new(Code::Unused, span, format!("no rule writes to `{name}`"), "expected a rule of this topic")
+        let diagnostic = Diagnostic::new(Code::Unused, span, format!("no rule writes to `{name}`"), "not used");
+        diagnostic.help(format!("write a rule of it, such as `{name} when …`, or take it out"))
     };
     unused.filter_map(|topic| Some((topic.name.as_str(), topic.declared?))).map(warning).collect()
 }
@@ -56,7 +57,8 @@ fn same_conditions(checked: &CheckedRules) -> Vec<Diagnostic> {
     let mut first = HashMap::new();
     let mut warnings = Vec::new();
     for rule in &checked.rules {
-        if let Some(other) = first.insert((rule.topic.as_str(), rule.condition), rule) {
+        let other: &super::CheckedRule = first.entry((rule.topic.as_str(), rule.condition)).or_insert(rule);
+        if other.name != rule.name {
             let message = format!("`{}` and `{}` have the same condition", other.name, rule.name);
             let diagnostic =
                 Diagnostic::new(Code::SameCondition, rule.span, message, "always matches together with the other");

@@ -28,13 +28,14 @@ impl Owned {
     }
 
     /// A topic that is declared, or that a rule writes to.
-    pub(super) fn topic(&self, name: &Name, diagnostics: &mut Vec<Diagnostic>) {
+    /// Whether it may be called so; if not, that has been reported.
+    pub(super) fn topic(&self, name: &Name, diagnostics: &mut Vec<Diagnostic>) -> bool {
         if name.node == self.stream {
             let message = format!("the topic `{}` is the stream itself", name.node);
             diagnostics.push(Diagnostic::new(Code::ReservedName, name.span, message, "expected another name"));
-            return;
+            return false;
         }
-        legal_topic(name, diagnostics);
+        legal_topic(name, diagnostics)
     }
 
     /// A collection; its alerts' collection is taken with it.
@@ -63,17 +64,19 @@ impl Owned {
     }
 }
 
-fn legal_topic(name: &Name, diagnostics: &mut Vec<Diagnostic>) {
+fn legal_topic(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> bool {
     let topic = name.node.as_str();
     if RESERVED_TOPICS.contains(&topic) || topic == "alerts" || topic.starts_with("alerts.") {
-        let message = format!("the topic `{topic}` is one of ours");
+        let message = format!("Triage itself writes to topics called `{topic}`");
         diagnostics.push(Diagnostic::new(Code::ReservedName, name.span, message, "expected another name"));
-        return;
+        return false;
     }
     let characters = topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     if !characters || topic.is_empty() || topic == "." || topic == ".." || topic.len() > LONGEST_TOPIC {
         let message = format!("Kafka takes no topic called `{topic}`");
         let label = "expected at most 242 letters, digits, `.`, `_` and `-`";
         diagnostics.push(Diagnostic::new(Code::ReservedName, name.span, message, label));
+        return false;
     }
+    true
 }

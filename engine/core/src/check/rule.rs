@@ -41,8 +41,8 @@ impl RuleNames {
     /// `topic.name`, or the topic for the first unnamed rule, `topic#2` for the second.
     fn give(&mut self, rule: &ast::Rule, diagnostics: &mut Vec<Diagnostic>) -> String {
         let topic = &rule.topic.node;
-        let name = match &rule.name {
-            Some(name) => format!("{topic}.{}", name.node),
+        let name = match full_name(rule) {
+            Some(name) => name,
             None => {
                 let count = self.unnamed.entry(topic.clone()).or_default();
                 *count += 1;
@@ -50,13 +50,19 @@ impl RuleNames {
             }
         };
         let span = span(rule);
-        if let Some(first) = self.taken.insert(name.clone(), span) {
+        let first = *self.taken.entry(name.clone()).or_insert(span);
+        if first != span {
             let message = format!("the rule `{name}` is declared twice");
             let diagnostic = Diagnostic::new(Code::Duplicate, span, message, "declared again here");
             diagnostics.push(diagnostic.also(first, "first declared here"));
         }
         name
     }
+}
+
+/// `topic.name`, if the rule has a name.
+pub(super) fn full_name(rule: &ast::Rule) -> Option<String> {
+    rule.name.as_ref().map(|name| format!("{}.{}", rule.topic.node, name.node))
 }
 
 /// The place of a rule's name.
@@ -69,7 +75,10 @@ pub(super) fn check(rule: &ast::Rule, names: &mut RuleNames, lowering: &mut Lowe
     let name = names.give(rule, &mut lowering.diagnostics);
     let condition = match &rule.condition {
         RuleCondition::Expr(expr) => lowering.condition(expr),
-        RuleCondition::Silence { span, .. } => {
+        RuleCondition::Silence { field, span, .. } => {
+            if let Some(field) = field {
+                lowering.name(&field.node, field.span);
+            }
             lowering.not_yet("`no … for`", *span);
             None
         }
@@ -105,13 +114,19 @@ fn clauses(rule: &ast::Rule, lowering: &mut Lowering) -> Option<CheckedAlert> {
                 alert = Some(CheckedAlert { priority: priority.node, message: lowering.template(template) });
             }
             RuleClause::Alert(..) | RuleClause::EachReading => {}
-            _ => {
+            other => {
+                if let RuleClause::Clear(condition) = other {
+                    lowering.condition(condition);
+                }
                 lowering.not_yet(&format!("`{}`", places[kind].0), clause.span);
             }
         }
     }
     for (what, spans) in &places {
         once(spans, what, &mut lowering.diagnostics, |span| *span);
+    }
+    if let RuleCondition::Silence { span, .. } = &rule.condition {
+        silence(*span, &places, lowering);
     }
     if let (None, [clause, ..]) = (&alert, rule.clauses.as_slice()) {
         let message = "this clause belongs to an alert, and the rule has none";
@@ -124,4 +139,14 @@ fn clauses(rule: &ast::Rule, lowering: &mut Lowering) -> Option<CheckedAlert> {
         lowering.diagnostics.push(diagnostic.also(*each, "because of this"));
     }
     alert
+}
+
+/// What a `no … for` rule does not take: it fires once per silence, and ends with it.
+fn silence(condition: Span, places: &[(&str, Vec<Span>); 6], lowering: &mut Lowering) {
+    let refused = places.iter().filter(|(what, _)| matches!(*what, "each reading" | "repeat every" | "clear when"));
+    for (what, clause) in refused.flat_map(|(what, spans)| spans.iter().map(move |span| (what, span))) {
+        let message = format!("a `no … for` rule takes no `{what}`");
+        let diagnostic = Diagnostic::new(Code::Clause, *clause, message, "expected `escalate to` or `latch` at most");
+        lowering.diagnostics.push(diagnostic.also(condition, "because of this"));
+    }
 }

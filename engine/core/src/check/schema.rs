@@ -87,7 +87,7 @@ fn role(declared: &ast::Field, id: FieldId, schema: &mut Schema, diagnostics: &m
         None => {}
     }
     if RESERVED_FIELDS.contains(&name) {
-        let message = format!("`{name}` is a name of our outputs");
+        let message = format!("Triage itself writes `{name}` into its outputs");
         diagnostics.push(Diagnostic::new(Code::ReservedName, declared.name.span, message, "expected another name"));
     }
 }

@@ -4,7 +4,7 @@ use super::expr::Lowering;
 use super::typed::Typed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::graph::{ConditionId, Exact, Value, ValueId};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::types::FieldId;
 
 /// The most decimals a template may ask for.
@@ -41,16 +41,19 @@ impl Lowering {
                 continue;
             }
             let close = rest.find('}').filter(|_| brace == "{");
+            let start = template.node.len() - rest.len() - 1;
             let Some(close) = close else {
                 let message = format!("a single `{brace}` in a message");
-                let diagnostic = Diagnostic::new(Code::Template, template.span, message, "expected `{name}`");
+                let place = place(template, start, start + 1);
+                let diagnostic = Diagnostic::new(Code::Template, place, message, "expected `{name}`");
                 self.report(diagnostic.help(format!("write `{brace}{brace}` for the brace itself")));
                 return pieces;
             };
             if !text.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut text)));
             }
-            pieces.extend(self.placeholder(&rest[..close], template));
+            let place = place(template, start, start + close + 2);
+            pieces.extend(self.placeholder(&rest[..close], place));
             rest = &rest[close + 1..];
         }
         text.push_str(rest);
@@ -61,21 +64,29 @@ impl Lowering {
     }
 
     /// What stands between two braces.
-    fn placeholder(&mut self, inside: &str, template: &Spanned<String>) -> Option<Piece> {
+    fn placeholder(&mut self, inside: &str, place: Span) -> Option<Piece> {
         let (name, format) = match inside.split_once(':') {
             Some((name, format)) => (name.trim(), Some(format.trim())),
             None => (inside.trim(), None),
         };
         let name = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')).unwrap_or(name);
-        let typed = self.name(name, template.span);
-        let Some(format) = format else { return self.plain(&typed, name, template) };
+        let calculates = name.contains(['<', '>', '=', '+', '*', '/', '(', ' ']);
+        if name.is_empty() || (calculates && !self.names.all().contains(&name)) {
+            let message = format!("`{{{inside}}}` is not the name of something");
+            let label = "expected a field, a `let` or a score";
+            let diagnostic = Diagnostic::new(Code::Template, place, message, label);
+            self.report(diagnostic.help("to show something calculated, give it a name with `let`"));
+            return None;
+        }
+        let typed = self.name(name, place);
+        let Some(format) = format else { return self.plain(&typed, name, place) };
         let decimals =
             format.strip_prefix('.').and_then(|digits| digits.parse().ok()).filter(|most| *most <= MOST_DECIMALS);
         let Some(decimals) = decimals else {
             let message = format!("`:{format}` is no format");
             self.report(Diagnostic::new(
                 Code::Template,
-                template.span,
+                place,
                 message,
                 "expected decimals such as `:.1`, at most `:.20`",
             ));
@@ -87,12 +98,12 @@ impl Lowering {
         let id = self.value_of(&typed);
         if id.is_none() {
             let message = format!("`{name}` is no number, so it has no decimals");
-            self.report(Diagnostic::new(Code::Template, template.span, message, format!("expected `{{{name}}}`")));
+            self.report(Diagnostic::new(Code::Template, place, message, format!("expected `{{{name}}}`")));
         }
         id.map(|id| Piece::Decimals(id, decimals))
     }
 
-    fn plain(&mut self, typed: &Typed, name: &str, template: &Spanned<String>) -> Option<Piece> {
+    fn plain(&mut self, typed: &Typed, name: &str, place: Span) -> Option<Piece> {
         match typed {
             Typed::Field(field) => Some(Piece::Field(*field)),
             Typed::Condition(id) => Some(Piece::Condition(*id)),
@@ -105,15 +116,17 @@ impl Lowering {
             Typed::Truth(truth) => Some(Piece::Text(truth.to_string())),
             Typed::Label(_) => {
                 let message = format!("`{name}` is a label, not a field");
-                self.report(Diagnostic::new(
-                    Code::Template,
-                    template.span,
-                    message,
-                    "expected a field, a `let` or a score",
-                ));
+                self.report(Diagnostic::new(Code::Template, place, message, "expected a field, a `let` or a score"));
                 None
             }
             Typed::Unknown => None,
         }
     }
+}
+
+/// Where these bytes of the template stand in the file: behind the opening quote, an escaped character taking two.
+fn place(template: &Spanned<String>, start: usize, end: usize) -> Span {
+    let written = |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    let first = template.span.start as usize + 1 + written(&template.node[..start]);
+    Span::new(template.span.file, first, first + written(&template.node[start..end]))
 }

@@ -54,11 +54,14 @@ pub(super) struct Targets<'a> {
 pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowering) -> CheckedTest {
     let mut steps = Vec::new();
     for step in &test.steps {
-        let Event::Given(given) = &step.event else {
-            lowering.not_yet("a step with `at`", step.span);
-            continue;
+        let record = match &step.event {
+            Event::Given(given) => record(given, lowering),
+            later => {
+                later_event(later, targets, lowering);
+                lowering.not_yet("a step with `at`", step.span);
+                Vec::new()
+            }
         };
-        let record = record(given, lowering);
         let mut expectations = Vec::new();
         for expectation in &step.expectations {
             let what = match &expectation.what {
@@ -71,7 +74,7 @@ pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowe
                 span: expectation.span,
             }));
         }
-        if step.expectations.is_empty() {
+        if step.expectations.is_empty() && matches!(step.event, Event::Given(_)) {
             let message = "this step expects nothing, so it shows nothing";
             lowering.diagnostics.push(Diagnostic::new(
                 Code::TestReference,
@@ -92,6 +95,15 @@ pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowe
         ));
     }
     CheckedTest { name: test.name.node.clone(), span: test.name.span, steps }
+}
+
+/// The names in an event that only a later version brings about.
+fn later_event(event: &Event, targets: &Targets<'_>, lowering: &mut Lowering) {
+    match event {
+        Event::Given(given) | Event::At(_, given) => drop(record(given, lowering)),
+        Event::Pass(_) => {}
+        Event::Acknowledge(_, rule) => drop(target(rule, targets, lowering)),
+    }
 }
 
 fn target(reference: &RuleRef, targets: &Targets<'_>, lowering: &mut Lowering) -> Option<CheckedExpected> {

@@ -2,7 +2,7 @@
 
 use super::expr::Lowering;
 use super::ownership::Owned;
-use super::schema::{duplicate, once};
+use super::schema::once;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Fields, TopicClause};
@@ -75,7 +75,9 @@ fn fields(fields: &Fields, lowering: &mut Lowering) -> CheckedFields {
     let mut ids = Vec::new();
     for (index, name) in names.iter().enumerate() {
         if let Some(first) = names[..index].iter().find(|other| *other == name) {
-            lowering.diagnostics.push(duplicate("field", name, first.span));
+            let message = format!("the field `{}` is listed twice", name.node);
+            let diagnostic = Diagnostic::new(Code::Duplicate, name.span, message, "expected it once");
+            lowering.diagnostics.push(diagnostic.also(first.span, "first here"));
             continue;
         }
         match lowering.names.schema.find(&name.node) {

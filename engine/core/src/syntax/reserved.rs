@@ -21,3 +21,8 @@ pub fn is_plain_name(name: &str) -> bool {
     let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     starts && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !is_reserved(name)
 }
+
+/// The name as rules write it: in backticks where it needs them.
+pub fn written(name: &str) -> String {
+    if is_plain_name(name) { name.to_owned() } else { format!("`{name}`") }
+}

@@ -5,11 +5,7 @@ use crate::syntax::ast::{
     Comparison, Duration, DurationUnit, Expr, ExprKind, Hold, Literal, LiteralKind, Name, Negated, ProductOp, Range,
     RuleRef, Status, SumOp,
 };
-use crate::syntax::reserved::is_plain_name;
-
-pub(super) fn name(name: &str) -> String {
-    if is_plain_name(name) { name.to_owned() } else { format!("`{name}`") }
-}
+pub(super) use crate::syntax::reserved::written as name;
 
 pub(super) fn names(names: &[Name]) -> String {
     let names: Vec<String> = names.iter().map(|it| name(&it.node)).collect();
