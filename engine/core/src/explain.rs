@@ -131,7 +131,8 @@ impl Compiled {
         let field = self.program.decoder.schema().field(id);
         let column = workspace.batch.column(id);
         let raw = record.value.unwrap_or_default();
-        let arrived = workspace.memory.tokens()[id.index()].map(|token| String::from_utf8_lossy(&raw[token.start..token.end]));
+        let arrived =
+            workspace.memory.tokens()[id.index()].map(|token| String::from_utf8_lossy(&raw[token.start..token.end]));
         if !column.values[0].is_nan() {
             let text = String::from_utf8_lossy(workspace.batch.bytes(column.raw[0], raw));
             return format!("{} = {}", field.name, known(field, column.values[0], &text));
@@ -177,7 +178,8 @@ fn known(field: &Field, value: f64, raw: &str) -> String {
 fn expected(field: &Field) -> String {
     match (&field.kind, &field.range) {
         (Type::Enum(labels), _) => {
-            let labels: Vec<String> = labels.iter().map(|label| format!("{} = {}", label.name, label.written)).collect();
+            let labels: Vec<String> =
+                labels.iter().map(|label| format!("{} = {}", label.name, label.written)).collect();
             format!("declared: {}", labels.join(", "))
         }
         (kind, Some(range)) => format!("declared: {} in {}", kind.describe(), range.written),
