@@ -28,19 +28,21 @@ fn decode(criterion: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::new("by hand", name), |bencher| {
-            bencher.iter(|| black_box(&values).iter().filter_map(|value| ceiling::scan(value)).for_each(consume));
+            bencher.iter(|| {
+                black_box(&values).iter().filter_map(|value| ceiling::scan(value)).for_each(|decoded| {
+                    black_box(decoded);
+                })
+            });
         });
         group.bench_function(BenchmarkId::new("serde_json::Value", name), |bencher| {
             bencher.iter(|| {
                 let parse = |value: &Vec<u8>| serde_json::from_slice::<serde_json::Value>(value).ok();
-                black_box(&values).iter().filter_map(parse).for_each(consume);
+                black_box(&values).iter().filter_map(parse).for_each(|decoded| {
+                    black_box(decoded);
+                });
             });
         });
     }
-}
-
-fn consume<T>(value: T) {
-    black_box(&value);
 }
 
 criterion_group!(benches, decode);

@@ -135,8 +135,9 @@ impl Fixture {
             }
             write!(section, "\n```\n{}```\n", file.text).unwrap();
         }
-        let said: String = self.rendered().lines().map(|line| format!("{}\n", line.trim_end())).collect();
-        write!(section, "\n```text\n{said}```\n").unwrap();
+        let rendered = self.rendered();
+        let said: Vec<&str> = rendered.lines().map(str::trim_end).collect();
+        write!(section, "\n```text\n{}\n```\n", said.join("\n")).unwrap();
         section
     }
 }

@@ -109,8 +109,6 @@ pub(crate) fn plain(config: &KafkaConfig) -> ClientConfig {
 /// For a worker's consumer.
 pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     let mut properties = ClientConfig::new();
-    // A process that dies, or is stopped while it joins, holds its partitions for so long.
-    properties.set("session.timeout.ms", "10000");
     properties.set("fetch.queue.backoff.ms", "10").set("fetch.error.backoff.ms", "100");
     // A killed engine's partitions are judged by nobody for as long as its session: the least that brokers allow by
     // default, not librdkafka's 45 s.
