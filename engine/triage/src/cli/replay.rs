@@ -9,8 +9,7 @@ use triage_core::program::{Limits, OutputKind, Outputs, Program, Workspace};
 use triage_core::reading::Record;
 
 use super::Failure;
-use super::run::Settings;
-use super::source::Source;
+use super::source::{Flags, Source};
 
 /// What `triage replay` is told on the command line.
 #[derive(Debug, clap::Args)]
@@ -21,19 +20,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME")]
     until: Option<u64>,
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let source = Source::new(args.settings.rules(), &args.settings)?;
+    let source = Source::new(None, args.flags)?;
     let (compiled, _) = source.compile()?;
-    let unreadable = |error: std::io::Error| Failure::World(format!("`{}` cannot be read: {error}", args.file.display()));
+    let unreadable =
+        |error: std::io::Error| Failure::World(format!("`{}` cannot be read: {error}", args.file.display()));
     let mut input: Box<dyn BufRead> = if args.file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
         Box::new(BufReader::new(File::open(&args.file).map_err(unreadable)?))
     };
-    let mut replay = Replay { program: &compiled.program, time: 0, workspace: Workspace::default(), outputs: Outputs::default() };
+    let mut replay =
+        Replay { program: &compiled.program, time: 0, workspace: Workspace::default(), outputs: Outputs::default() };
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut line = Vec::new();
     for offset in 0.. {
@@ -97,7 +98,9 @@ impl Replay<'_> {
         for output in self.outputs.iter() {
             match &output.kind {
                 OutputKind::Derived(topic) => self.output(&self.program.topic(*topic).name, output, out)?,
-                OutputKind::Alert(topic) => self.output(&format!("alerts.{}", self.program.topic(*topic).name), output, out)?,
+                OutputKind::Alert(topic) => {
+                    self.output(&format!("alerts.{}", self.program.topic(*topic).name), output, out)?
+                }
                 OutputKind::DeadLetter(dead) => {
                     let value = string(&String::from_utf8_lossy(line));
                     let reason = dead.reason.as_str();
