@@ -204,7 +204,9 @@ impl Lowering {
         let windowed = WINDOWED.contains(&name.node.as_str());
         let Some(function) = Function::find(&name.node).filter(|_| window.is_none()) else {
             if windowed {
-                arguments.iter().for_each(|argument| drop(self.number(argument)));
+                for argument in arguments {
+                    self.number(argument);
+                }
                 let what = window.map_or("", |_| " over time");
                 return self.not_yet(&format!("`{}`{what}", name.node), span);
             }
