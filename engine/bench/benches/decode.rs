@@ -31,7 +31,7 @@ fn decode(criterion: &mut Criterion) {
             bencher.iter(|| {
                 black_box(&values).iter().filter_map(|value| ceiling::scan(value)).for_each(|decoded| {
                     black_box(decoded);
-                })
+                });
             });
         });
         group.bench_function(BenchmarkId::new("serde_json::Value", name), |bencher| {

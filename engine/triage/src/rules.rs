@@ -79,11 +79,29 @@ impl RuleFiles {
         match compile(&files) {
             Ok((program, warnings)) if diagnostics.is_empty() => Ok(Compiled { program, files, warnings }),
             Ok((_, found)) | Err(found) => {
-                diagnostics.extend(found);
+                diagnostics.extend(beside_unread(found, &diagnostics));
                 Err(Rejected { files, diagnostics })
             }
         }
     }
+}
+
+/// What the compiler `found`, but for what may only be due to declarations in files that could not be read.
+pub(crate) fn beside_unread(mut found: Vec<Diagnostic>, unread: &[Diagnostic]) -> Vec<Diagnostic> {
+    let may_be_due = |code| {
+        matches!(
+            code,
+            Code::NoStream
+                | Code::Empty
+                | Code::UnknownName
+                | Code::TestReference
+                | Code::UndeclaredTopic
+                | Code::Unused
+                | Code::Untested
+        )
+    };
+    found.retain(|diagnostic| unread.is_empty() || !may_be_due(diagnostic.code));
+    found
 }
 
 fn rule_paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

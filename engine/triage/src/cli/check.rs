@@ -6,14 +6,14 @@ use serde::Serialize;
 use triage_core::diagnostic::{Diagnostic, Severity, render};
 
 use super::Failure;
-use super::run::Settings;
-use super::source::{Source, style, summary};
+use super::source::{Flags, Source, count, style};
 use crate::reload::Finding;
 
 /// What `triage check` is told on the command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A folder of rules, or one file of it [default: the configured folder]
+    #[arg(conflicts_with = "rules")]
     path: Option<PathBuf>,
     /// Treat warnings as errors
     #[arg(long, value_enum)]
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,7 +47,7 @@ struct Report {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let source = Source::new(args.path, &args.settings)?;
+    let source = Source::new(args.path, args.flags)?;
     let mut loaded = source.load();
     if args.deny == Some(Deny::Warnings) {
         loaded.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
@@ -63,18 +63,19 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if !loaded.diagnostics.is_empty() {
         eprintln!("{}\n", render(&loaded.files, &loaded.diagnostics, style()));
     }
+    let said = loaded.summary(&source);
     match loaded.compiled {
         Some(compiled) if ok => {
             let (rules, topics) = (compiled.program.rules().len(), compiled.program.topics().len());
-            let findings =
-                if loaded.diagnostics.is_empty() { "no findings".into() } else { summary(&loaded.diagnostics) };
+            let (rules, topics) = (count(rules, "rule"), count(topics, "topic"));
+            let findings = if loaded.diagnostics.is_empty() { "no findings".into() } else { said };
             println!(
-                "{}: {rules} rules, {topics} topics, version {}; {findings}",
+                "{}: {rules}, {topics}, version {}; {findings}",
                 source.folder.display(),
                 compiled.program.version()
             );
             Ok(())
         }
-        _ => Err(Failure::Rules(summary(&loaded.diagnostics))),
+        _ => Err(Failure::Rules(said)),
     }
 }

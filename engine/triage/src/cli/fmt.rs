@@ -7,24 +7,24 @@ use triage_core::source::{FileId, SourceFile};
 use triage_core::syntax::{format, parse};
 
 use super::Failure;
-use super::run::Settings;
-use super::source::{Source, style, summary};
+use super::source::{Flags, Source, style, summary};
 use crate::rules::RuleFiles;
 
 /// What `triage fmt` is told on the command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A folder of rules, or one file [default: the configured folder]
+    #[arg(conflicts_with = "rules")]
     path: Option<PathBuf>,
     /// Write nothing; fail if a file is not in canonical form
     #[arg(long)]
     check: bool,
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let source = Source::new(args.path, &args.settings)?;
+    let source = Source::new(args.path, args.flags)?;
     let RuleFiles { files, problems } = RuleFiles::read(&source.folder);
     let mut diagnostics = problems;
     let mut changed = Vec::new();

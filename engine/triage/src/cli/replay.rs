@@ -9,8 +9,7 @@ use triage_core::program::{Limits, OutputKind, Outputs, Program, Workspace};
 use triage_core::reading::Record;
 
 use super::Failure;
-use super::run::Settings;
-use super::source::Source;
+use super::source::{Flags, Source};
 
 /// What `triage replay` is told on the command line.
 #[derive(Debug, clap::Args)]
@@ -21,11 +20,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME")]
     until: Option<u64>,
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let source = Source::new(args.settings.rules(), &args.settings)?;
+    let source = Source::new(None, args.flags)?;
     let (compiled, _) = source.compile()?;
     let unreadable =
         |error: std::io::Error| Failure::World(format!("`{}` cannot be read: {error}", args.file.display()));

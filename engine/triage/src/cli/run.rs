@@ -50,9 +50,9 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Settings {
-    /// The folder that `--rules` names.
-    pub(crate) fn rules(&self) -> Option<PathBuf> {
-        self.rules.as_ref().map(PathBuf::from)
+    /// Those of a subcommand that only needs to know where the rules are.
+    pub(crate) fn of_rules(config: Option<PathBuf>, rules: Option<String>) -> Self {
+        Self { config, rules, ..Self::default() }
     }
 
     /// File, then environment, then flags.

@@ -8,7 +8,18 @@ use triage_core::source::SourceFile;
 
 use super::Failure;
 use super::run::Settings;
-use crate::rules::RuleFiles;
+use crate::rules::{RuleFiles, beside_unread};
+
+/// Flags that say where the rules are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Flags {
+    /// The folder of rules [default: the configured folder]
+    #[arg(long, value_name = "FOLDER")]
+    rules: Option<String>,
+    /// The configuration file [default: triage.toml, if there is one]
+    #[arg(long, env = "TRIAGE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
 
 /// Which rules.
 pub(crate) struct Source {
@@ -19,17 +30,23 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// `path`, or the configured folder; for a file, its folder.
-    pub(crate) fn new(path: Option<PathBuf>, settings: &Settings) -> Result<Self, Failure> {
-        let path = match path {
+    /// `path`, or what the flags name, or the configured folder; for a file, its folder.
+    pub(crate) fn new(path: Option<PathBuf>, flags: Flags) -> Result<Self, Failure> {
+        let path = match path.or_else(|| flags.rules.as_ref().map(PathBuf::from)) {
             Some(path) => path,
-            None => settings.read().map_err(|error| Failure::Usage(error.to_string()))?.rules.path,
+            None => {
+                let settings = Settings::of_rules(flags.config, flags.rules);
+                settings.read().map_err(|error| Failure::Usage(error.to_string()))?.rules.path
+            }
         };
         if !path.exists() {
             return Err(Failure::World(format!("`{}` does not exist", path.display())));
         }
         if path.is_dir() {
             return Ok(Self { folder: path, only: None });
+        }
+        if path.extension().is_none_or(|extension| extension != "rules") {
+            return Err(Failure::Usage(format!("`{}` is neither a folder nor a `.rules` file", path.display())));
         }
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -55,25 +72,35 @@ impl Source {
                     diagnostics.append(&mut all.warnings);
                     compiled = Some(all).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
                 }
-                Err(found) => diagnostics.extend(found),
+                Err(found) => {
+                    let found = beside_unread(found, &diagnostics);
+                    diagnostics.extend(found);
+                }
             }
         }
-        let covered = |diagnostic: &Diagnostic| match &diagnostic.primary {
-            Some(label) => files.get(label.span.file.0 as usize).is_none_or(|file| self.covers(file)),
-            None => true,
-        };
-        diagnostics.retain(covered);
-        Loaded { files, diagnostics, compiled }
+        let found = diagnostics.len();
+        diagnostics.retain(|diagnostic| self.concerns(diagnostic, &files));
+        let elsewhere = found - diagnostics.len();
+        Loaded { files, diagnostics, elsewhere, compiled }
+    }
+
+    /// Whether a diagnostic has a place in a file that is reported on, or none at all.
+    fn concerns(&self, diagnostic: &Diagnostic, files: &[SourceFile]) -> bool {
+        let mut places = diagnostic.primary.iter().chain(&diagnostic.secondary);
+        let covers = |file: u32| files.get(file as usize).is_none_or(|file| self.covers(file));
+        diagnostic.primary.is_none() || places.any(|label| covers(label.span.file.0))
     }
 
     /// Compiles the rule set for a subcommand that needs one without errors; warnings are nobody's concern there.
     pub(crate) fn compile(&self) -> Result<(Compiled, Vec<SourceFile>), Failure> {
-        let Loaded { files, diagnostics, compiled } = self.load();
-        match compiled {
-            Some(compiled) => Ok((compiled, files)),
+        let loaded = self.load();
+        let summary = loaded.summary(self);
+        match loaded.compiled {
+            Some(compiled) => Ok((compiled, loaded.files)),
+            None if loaded.diagnostics.is_empty() => Err(Failure::Rules(summary)),
             None => {
-                let rendered = render(&files, &diagnostics, style());
-                Err(Failure::Rules(format!("{rendered}\n\n{}", summary(&diagnostics))))
+                let rendered = render(&loaded.files, &loaded.diagnostics, style());
+                Err(Failure::Rules(format!("{rendered}\n\n{summary}")))
             }
         }
     }
@@ -84,8 +111,27 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<SourceFile>,
     /// Those of the files that are reported on.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// How many there are in the folder's other files.
+    pub(crate) elsewhere: usize,
     /// The program, if there was no error.
     pub(crate) compiled: Option<Compiled>,
+}
+
+impl Loaded {
+    /// `2 errors, 1 warning`, and where the rest is that keeps a file without errors from running.
+    pub(crate) fn summary(&self, source: &Source) -> String {
+        let here = summary(&self.diagnostics);
+        let blameless = self.compiled.is_none() && !self.diagnostics.iter().any(Diagnostic::is_error);
+        match &source.only {
+            Some(only) if blameless => format!(
+                "{here} in `{}`, but the rule set has errors in other files: see `triage check {}`",
+                only.display(),
+                source.folder.display()
+            ),
+            Some(_) if self.elsewhere > 0 => format!("{here}; {} more in other files of the folder", self.elsewhere),
+            _ => here,
+        }
+    }
 }
 
 /// Colours if standard error is a terminal that wants them.
@@ -95,9 +141,13 @@ pub(crate) fn style() -> Style {
     if wanted && std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain }
 }
 
+/// `1 rule`, `2 rules`
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// `2 errors, 1 warning`
 pub(crate) fn summary(diagnostics: &[Diagnostic]) -> String {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     format!("{}, {}", count(errors, "error"), count(diagnostics.len() - errors, "warning"))
 }

@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use triage_core::diagnostic::render;
 
 use super::Failure;
-use super::run::Settings;
-use super::source::{Source, style};
+use super::source::{Flags, Source, style};
 
 /// What `triage test` is told on the command line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A folder of rules, or one file of it [default: the configured folder]
+    #[arg(conflicts_with = "rules")]
     path: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let source = Source::new(args.path, &args.settings)?;
+    let source = Source::new(args.path, args.flags)?;
     let (compiled, files) = source.compile()?;
     let (mut passed, mut failed) = (0, 0);
     for outcome in compiled.run_tests() {

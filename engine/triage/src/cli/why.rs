@@ -5,8 +5,7 @@ use triage_core::program::Limits;
 use triage_core::reading::Record;
 
 use super::Failure;
-use super::run::Settings;
-use super::source::Source;
+use super::source::{Flags, Source};
 
 /// What `triage why` is told on the command line.
 #[derive(Debug, clap::Args)]
@@ -17,11 +16,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "JSON")]
     reading: String,
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let source = Source::new(args.settings.rules(), &args.settings)?;
+    let source = Source::new(None, args.flags)?;
     let (mut compiled, _) = source.compile()?;
     let value = Some(args.reading.as_bytes());
     let record = Record { key: None, value, timestamp: Some(0), partition: 0, offset: 0 };
