@@ -137,7 +137,7 @@ impl Compiled {
         let arrived =
             workspace.memory.tokens()[id.index()].map(|token| String::from_utf8_lossy(&raw[token.start..token.end]));
         if !column.values[0].is_nan() {
-            let text = String::from_utf8_lossy(workspace.batch.bytes(column.raw[0], raw));
+            let text = String::from_utf8_lossy(workspace.batch.bytes(workspace.batch.raw(0, id), raw));
             return format!("{} = {}", field.name, known(field, column.values[0], &text));
         }
         match arrived {

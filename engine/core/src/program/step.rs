@@ -46,7 +46,7 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn raw(&self, field: FieldId) -> &[u8] {
-        self.bytes(self.batch.column(field).raw[self.index])
+        self.bytes(self.batch.raw(self.index, field))
     }
 
     pub(super) fn text(&self, field: FieldId) -> &[u8] {

@@ -29,8 +29,6 @@ pub(crate) struct Column {
     pub(crate) values: Vec<f64>,
     pub(crate) missing: Bits,
     pub(crate) invalid: Bits,
-    /// Number fields: the digits that arrived. Text fields: the JSON string that arrived, quotes included.
-    pub(crate) raw: Vec<Slice>,
     /// Text fields: the text.
     pub(crate) text: Vec<Slice>,
 }
@@ -39,6 +37,9 @@ pub(crate) struct Column {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) columns: Vec<Column>,
+    /// Row after row, per field: of number fields the digits that arrived, of text fields the JSON string that arrived,
+    /// quotes included. By row, because that is how it is written and read; columns of one length share cache lines.
+    raw: Vec<Slice>,
     /// Per row: which record of the step it is.
     pub(crate) records: Vec<u32>,
     /// Per row: the time, in epoch milliseconds.
@@ -59,13 +60,12 @@ impl Batch {
             column.values.resize(rows, f64::NAN);
             column.missing.reset(rows);
             column.invalid.reset(rows);
-            column.raw.clear();
-            column.raw.resize(rows, Slice::default());
             column.text.clear();
             if field.kind == Type::Text {
                 column.text.resize(rows, Slice::default());
             }
         }
+        self.raw.clear();
         self.records.clear();
         self.times.clear();
         self.patients.clear();
@@ -84,6 +84,20 @@ impl Batch {
 
     pub(crate) fn column_mut(&mut self, field: FieldId) -> &mut Column {
         &mut self.columns[field.index()]
+    }
+
+    /// Room for what arrived of the next row, which is not counted yet.
+    pub(crate) fn open_row(&mut self) {
+        self.raw.resize((self.rows() + 1) * self.columns.len(), Slice::default());
+    }
+
+    /// What arrived, as slices of the record or the arena; empty for types other than numbers and texts.
+    pub(crate) fn raw(&self, row: usize, field: FieldId) -> Slice {
+        self.raw[row * self.columns.len() + field.index()]
+    }
+
+    pub(crate) fn set_raw(&mut self, row: usize, field: FieldId, slice: Slice) {
+        self.raw[row * self.columns.len() + field.index()] = slice;
     }
 
     /// The slice's bytes; `record` is the value of its row's record.

@@ -3,6 +3,7 @@
 //! Records of one source mostly have their keys in one order, so the order of the reading before is tried first.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::instant::has_rfc3339;
 use super::value::{Value, judge};
@@ -33,7 +34,29 @@ pub(crate) struct Decoder {
     schema: Schema,
     /// Per field its name as JSON, quotes included.
     names: Vec<Vec<u8>>,
-    lookup: HashMap<String, FieldId>,
+    lookup: HashMap<String, FieldId, BuildHasherDefault<NameHasher>>,
+}
+
+/// FNV-1a: quick for short names. The map holds declared names alone, so that no record can fill it with collisions.
+#[derive(Debug)]
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What one decoder remembers from reading to reading.
@@ -134,8 +157,8 @@ impl Decoder {
                     *place = Some(token);
                 }
                 Name::Undeclared(name) => {
-                    let value = Slice { start: token.start as u32, end: token.end as u32, in_arena: false };
-                    batch.undeclared.push(Undeclared { row: batch.rows() as u32, name, value, superseded: false });
+                    let row = batch.rows() as u32;
+                    batch.undeclared.push(Undeclared { row, name, value: whole(token), superseded: false });
                     memory.seen.undeclared += 1;
                 }
                 Name::Reserved => memory.seen.reserved += 1,
@@ -166,7 +189,7 @@ impl Decoder {
             return Ok(Name::Declared(*field));
         }
         let start = scanner.position();
-        let escaped = matches!(scanner.string()?, Kind::Text { escaped: true });
+        let escaped = scanner.string()? == Kind::Escaped;
         let end = scanner.position();
         let name = unescape(&text[start + 1..end - 1], escaped);
         let field = self.lookup.get(name.as_ref()).copied();
@@ -212,6 +235,7 @@ impl Decoder {
     /// Writes the row; nothing can be wrong with the record any more.
     fn row(&self, index: u32, time: i64, record: &Record<'_>, text: &str, memory: &mut Memory, batch: &mut Batch) {
         let row = batch.rows();
+        batch.open_row();
         let patient = self.patient(record, text, memory, batch);
         for (field, token) in memory.tokens.iter().enumerate() {
             let field = FieldId(field as u32);
@@ -240,10 +264,13 @@ impl Decoder {
             Value::Known(value) => {
                 column.values[row] = value;
                 match field.kind {
-                    Type::Int | Type::Float => column.raw[row] = inner(token, text, &mut batch.arena),
+                    Type::Int | Type::Float => {
+                        let digits = inner(token, text, &mut batch.arena);
+                        batch.set_raw(row, id, digits);
+                    }
                     Type::Text => {
-                        column.raw[row] = Slice { start: token.start as u32, end: token.end as u32, in_arena: false };
                         column.text[row] = inner(token, text, &mut batch.arena);
+                        batch.set_raw(row, id, whole(token));
                     }
                     Type::Bool | Type::Time | Type::Enum(_) => {}
                 }
@@ -268,9 +295,9 @@ impl Decoder {
         if let Some(key) = self.schema.key {
             let written = quoted(&String::from_utf8_lossy(name));
             let raw = batch.keep(&written);
+            batch.set_raw(row, key, raw);
             let column = batch.column_mut(key);
             column.values[row] = 0.0;
-            column.raw[row] = raw;
             column.text[row] = patient;
         }
         Some(patient)
@@ -279,7 +306,7 @@ impl Decoder {
     fn own_patient(&self, key: FieldId, token: Token, text: &str, batch: &mut Batch) -> Option<Slice> {
         let usable = match token.kind {
             Kind::Number(_) => !text[token.start..token.end].contains(['.', 'e', 'E']),
-            Kind::Text { .. } => matches!(judge(self.schema.field(key), token, text), Value::Known(_)),
+            Kind::Text | Kind::Escaped => matches!(judge(self.schema.field(key), token, text), Value::Known(_)),
             _ => false,
         };
         usable.then(|| inner(token, text, &mut batch.arena))
@@ -312,11 +339,16 @@ fn dead(reason: Reason, sentence: String) -> DeadLetter {
     DeadLetter { reason, sentence }
 }
 
+/// Where a token stands, quotes included.
+fn whole(token: Token) -> Slice {
+    Slice { start: token.start as u32, end: token.end as u32, in_arena: false }
+}
+
 /// What a number or string token says, without quotes and escapes.
 fn inner(token: Token, text: &str, arena: &mut Vec<u8>) -> Slice {
-    let quotes = u32::from(matches!(token.kind, Kind::Text { .. }));
+    let quotes = u32::from(matches!(token.kind, Kind::Text | Kind::Escaped));
     let (start, end) = (token.start as u32 + quotes, token.end as u32 - quotes);
-    if token.kind != (Kind::Text { escaped: true }) {
+    if token.kind != Kind::Escaped {
         return Slice { start, end, in_arena: false };
     }
     let kept = arena.len() as u32;
