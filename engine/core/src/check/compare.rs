@@ -1,11 +1,14 @@
 //! Comparisons: which sides go together, units, and what a field's range decides beforehand.
 
+mod label;
+mod within;
+
 use super::expr::Lowering;
 use super::typed::{Quantity, Typed};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::graph::{Condition, ConditionId, Exact, Predicate, Value, ValueId};
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{Comparison, Expr, ExprKind, Range};
+use crate::syntax::ast::{Comparison, Expr, ExprKind};
 use crate::types::{FieldId, Plausible, Type};
 
 impl Lowering {
@@ -39,70 +42,6 @@ impl Lowering {
         }
     }
 
-    pub(super) fn in_set(&mut self, value: &Expr, members: &[Expr], span: Span) -> Typed {
-        if let Typed::Unknown = self.expr(value) {
-            return Typed::Unknown;
-        }
-        let equal = Spanned::new(Comparison::Equal, span);
-        let ids: Vec<Option<ConditionId>> = members
-            .iter()
-            .map(|member| match self.compare(value, equal, member, member.span) {
-                Typed::Condition(id) => Some(id),
-                _ => None,
-            })
-            .collect();
-        match ids.into_iter().collect::<Option<Vec<_>>>() {
-            Some(ids) if ids.len() == 1 => Typed::Condition(ids[0]),
-            Some(ids) => Typed::Condition(self.graph.condition(Condition::Or(ids))),
-            None => Typed::Unknown,
-        }
-    }
-
-    pub(super) fn in_range(
-        &mut self,
-        value: &Expr,
-        range: &Range,
-        unit: Option<&Spanned<String>>,
-        span: Span,
-    ) -> Typed {
-        let typed = self.expr(value);
-        let low = self.quantity(&range.low.node, unit, range.low.span);
-        let high = self.quantity(&range.high.node, unit, range.high.span);
-        let (Some(low), Some(high)) = (low, high) else { return Typed::Unknown };
-        if matches!(typed, Typed::Unknown) {
-            return Typed::Unknown;
-        }
-        let Some(id) = self.value_of(&typed) else {
-            let message = format!("{} has no range", self.describe(&typed));
-            return self.report(Diagnostic::new(Code::TypeMismatch, value.span, message, "expected a number"));
-        };
-        // One unit stands behind both: if it does not fit, that is one mistake.
-        let Some(from) = self.amount(&typed, &low) else { return Typed::Unknown };
-        let Some(to) = self.amount(&typed, &high) else { return Typed::Unknown };
-        if from > to {
-            let message = "the range is empty, so this is never true";
-            return self.report(Diagnostic::new(
-                Code::AlwaysDecided,
-                span,
-                message,
-                "expected the smaller number first",
-            ));
-        }
-        if let Typed::Field(field) = typed
-            && let Some(plausible) = self.names.schema.field(field).range.clone()
-        {
-            if to < plausible.low || from > plausible.high {
-                return self.decided(field, &plausible, "false", span);
-            }
-            if from <= plausible.low && to >= plausible.high {
-                return self.decided(field, &plausible, "true", span);
-            }
-        }
-        let low = self.against(id, Comparison::GreaterOrEqual, from);
-        let high = self.against(id, Comparison::LessOrEqual, to);
-        Typed::Condition(self.graph.condition(Condition::And(vec![low, high])))
-    }
-
     /// What is wrong if `other` is a word beside a text field that was meant to be a text.
     fn unquoted(&self, text: &Expr, other: &Expr) -> Option<Diagnostic> {
         let field = self.names.schema.find(bare_name(text)?)?;
@@ -113,77 +52,6 @@ impl Lowering {
         let message = format!("nothing is called `{word}`");
         let label = "expected a text in double quotes";
         Some(Diagnostic::new(Code::UnknownName, other.span, message, label).help(format!("write `\"{word}\"`")))
-    }
-
-    /// The enum field that an expression is, parentheses apart.
-    fn enum_side(&self, expr: &Expr) -> Option<FieldId> {
-        bare_name(expr).and_then(|name| self.names.enum_field(name))
-    }
-
-    fn is_label_of(&self, field: FieldId, expr: &Expr) -> bool {
-        bare_name(expr).is_some_and(|name| self.names.label(field, name).is_some())
-    }
-
-    fn compare_enum(&mut self, field: FieldId, op: Spanned<Comparison>, other: &Expr) -> Typed {
-        if !self.only_equality(field, op) {
-            return Typed::Unknown;
-        }
-        let Some(code) = self.code_of(field, other) else { return Typed::Unknown };
-        let id = self.graph.value(Value::Field(field));
-        Typed::Condition(self.against(id, op.node, code))
-    }
-
-    /// The code that stands beside an enum; `None` if it is none, which has been reported.
-    fn code_of(&mut self, field: FieldId, expr: &Expr) -> Option<f64> {
-        let declared = self.names.labels(field)?;
-        if let Some(name) = bare_name(expr) {
-            if let Some(label) = declared.iter().find(|label| label.name == name) {
-                return Some(label.code);
-            }
-            if !self.names.all().contains(&name) {
-                let labels: Vec<&str> = declared.iter().map(|label| label.name.as_str()).collect();
-                let diagnostic = self.no_such_label(field, &format!("label `{name}`"), expr.span).suggest(name, labels);
-                self.report(diagnostic);
-                return None;
-            }
-        }
-        match self.expr(expr) {
-            Typed::Unknown => None,
-            Typed::Label(name) => {
-                let code = self.names.label(field, &name).map(|label| label.code);
-                if code.is_none() {
-                    let diagnostic = self.no_such_label(field, &format!("label `{name}`"), expr.span);
-                    self.report(diagnostic);
-                }
-                code
-            }
-            Typed::Quantity(literal) if literal.unit.is_none() => {
-                let code = literal.value();
-                let known = self.names.labels(field)?.iter().any(|label| label.code == code);
-                if !known {
-                    let diagnostic = self.no_such_label(field, &format!("code `{}`", literal.text), expr.span);
-                    self.report(diagnostic);
-                }
-                known.then_some(code)
-            }
-            other => {
-                let message = format!("`{}` cannot be compared with {}", self.field_name(field), self.describe(&other));
-                let label = "expected one of its labels or codes";
-                self.report(Diagnostic::new(Code::TypeMismatch, expr.span, message, label));
-                None
-            }
-        }
-    }
-
-    fn no_such_label(&self, field: FieldId, what: &str, span: Span) -> Diagnostic {
-        let labels = self.names.labels(field).unwrap_or_default();
-        let listed: Vec<String> = labels.iter().map(|label| format!("{} = {}", label.name, label.written)).collect();
-        let message = format!("`{}` has no {what}", self.field_name(field));
-        Diagnostic::new(Code::UnknownLabel, span, message, format!("expected one of {}", listed.join(", ")))
-    }
-
-    fn field_name(&self, field: FieldId) -> &str {
-        &self.names.schema.field(field).name
     }
 
     /// Whether the operator is `=` or `!=`; otherwise reports that this field's type has no order.
