@@ -43,14 +43,14 @@ doc: ## Build the API documentation; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps
 
 deny: $(DENY)/bin/cargo-deny ## Check licences, bans and sources of all dependencies
-	$(DENY)/bin/cargo-deny --workspace check --config engine/deny.toml licenses bans sources
+	$(DENY)/bin/cargo-deny --workspace --config engine/deny.toml check licenses bans sources
 
 check: lint test rules doc deny ## All of the above but the demo
 
 bench: ## Run the benches (ARGS="--bench decode")
 	$(CARGO) bench --package triage-bench $(ARGS)
 
-mutants: ## Break the compiled side on purpose, ten times: the property tests must notice
+mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py
 
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS each; needs the nightly toolchain)

@@ -127,7 +127,7 @@ fn declare_names(all: &Declarations<'_>, stream: &ast::Stream, lowering: &mut Lo
         }
         declared.push(name);
     }
-    lowering.names.let_names.extend(all.lets.iter().map(|item| item.name.node.clone()));
+    lowering.names.declared.extend(all.lets.iter().map(|item| item.name.node.clone()));
     for score in &all.scores {
         for input in score.on.iter().chain(&score.needs) {
             lowering.name(&input.node, input.span);

@@ -96,7 +96,7 @@ impl Compiled {
             let values: Vec<String> = fields.iter().map(|field| self.value(*field, record, &workspace)).collect();
             decided = decided.filter(|depth| *depth < part.depth).or(truth.map(|_| part.depth));
             if decided.is_none() && part.is_leaf {
-                let mut culprits = self.culprits(&fields, &values, &workspace.batch);
+                let mut culprits = culprits(&fields, &values, &workspace.batch);
                 culprits.retain(|culprit| !blame.contains(culprit));
                 blame.append(&mut culprits);
             }
@@ -148,15 +148,16 @@ impl Compiled {
             Some(arrived) => format!("{} is missing: {arrived} stands for \"not measured\"", field.name),
         }
     }
+}
 
-    fn culprits(&self, fields: &[FieldId], values: &[String], batch: &Batch) -> Vec<String> {
-        let unknown = fields.iter().zip(values).filter(|(field, _)| batch.column(**field).values[0].is_nan());
-        let found: Vec<String> = unknown.map(|(_, value)| value.clone()).collect();
-        if found.is_empty() {
-            return vec!["a calculation without a finite result".to_owned()];
-        }
-        found
+/// The values of the fields that are not known.
+fn culprits(fields: &[FieldId], values: &[String], batch: &Batch) -> Vec<String> {
+    let unknown = fields.iter().zip(values).filter(|(field, _)| batch.column(**field).values[0].is_nan());
+    let found: Vec<String> = unknown.map(|(_, value)| value.clone()).collect();
+    if found.is_empty() {
+        return vec!["a calculation without a finite result".to_owned()];
     }
+    found
 }
 
 fn known(field: &Field, value: f64, raw: &str) -> String {

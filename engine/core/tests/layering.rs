@@ -105,7 +105,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 /// The text without comments, and without the tests, which stand last.
 fn bare(text: &str) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    lines.join("\n")
 }
 
 fn none(wrong: &[String]) {

@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Gateway(args) => gateway::run(&args),
         Command::Check(args) => check::run(args),
@@ -92,6 +92,6 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Test(args) => test::run(args),
         Command::Why(args) => why::run(args),
         Command::Replay(args) => replay::run(args),
-        Command::Reload(args) => reload::run(args),
+        Command::Reload(args) => reload::run(&args),
     }
 }

@@ -1,6 +1,7 @@
 //! A running engine: workers, web side and reloads of one process, from start to end. `triage run`, the demonstration and
 //! the tests all use this.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -128,6 +129,12 @@ impl Engine {
     /// The version of the rule set that runs.
     pub fn version(&self) -> String {
         self.shared.current.load().program.version().to_owned()
+    }
+
+    /// Per partition the version of the rule set that judged its last committed reading.
+    pub fn rulesets(&self) -> BTreeMap<i32, String> {
+        let positions = self.shared.board.positions();
+        positions.into_iter().map(|(partition, position)| (partition, position.ruleset)).collect()
     }
 
     /// Whether every worker judges readings.

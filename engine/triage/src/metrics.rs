@@ -148,7 +148,7 @@ impl Metrics {
     }
 
     /// A transaction committed.
-    pub(crate) fn committed(&self, program: &Program, counts: &Counts, committed: Committed<'_>) {
+    pub(crate) fn committed(&self, program: &Program, counts: &Counts, committed: &mut Committed<'_>) {
         self.readings.inc_by(counts.readings);
         self.undeclared.inc_by(counts.undeclared);
         self.reserved.inc_by(counts.reserved);
@@ -172,7 +172,9 @@ impl Metrics {
         self.sent(DEAD_LETTERS, committed.sent.dead_letters.iter().sum());
         self.batch_seconds.observe(committed.batch_seconds);
         self.commit_seconds.observe(committed.commit_seconds);
-        committed.latencies.for_each(|seconds| self.latency_seconds.observe(seconds));
+        for seconds in &mut *committed.latencies {
+            self.latency_seconds.observe(seconds);
+        }
     }
 
     fn sent(&self, topic: &str, count: u64) {

@@ -86,21 +86,11 @@ impl RuleFiles {
     }
 }
 
-/// What the compiler `found`, but for what may only be due to declarations in files that could not be read.
+/// What the compiler `found`, without what says that something is nowhere: it may be in a file that could not be read.
+/// A name that nothing declares is reported all the same, so that a run shows as much as it can.
 pub(crate) fn beside_unread(mut found: Vec<Diagnostic>, unread: &[Diagnostic]) -> Vec<Diagnostic> {
-    let may_be_due = |code| {
-        matches!(
-            code,
-            Code::NoStream
-                | Code::Empty
-                | Code::UnknownName
-                | Code::TestReference
-                | Code::UndeclaredTopic
-                | Code::Unused
-                | Code::Untested
-        )
-    };
-    found.retain(|diagnostic| unread.is_empty() || !may_be_due(diagnostic.code));
+    let absent = [Code::NoStream, Code::Empty, Code::UndeclaredTopic, Code::Unused, Code::Untested];
+    found.retain(|diagnostic| unread.is_empty() || !absent.contains(&diagnostic.code));
     found
 }
 
@@ -140,4 +130,50 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostic {
 fn nothing_in(folder: &Path) -> Diagnostic {
     Diagnostic::global(Code::Empty, format!("`{}` has no `*.rules` file", folder.display()))
         .help("name the folder with `rules.path` or `--rules`")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn codes(prepare: impl FnOnce(&Path)) -> Vec<&'static str> {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let rejected = RuleFiles::read(folder.path()).compile().err();
+        let diagnostics = rejected.map(|rejected| rejected.diagnostics).unwrap_or_default();
+        diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.is_error())
+            .map(|diagnostic| diagnostic.code.as_str())
+            .collect()
+    }
+
+    fn stream(folder: &Path) {
+        std::fs::write(folder.join("a.rules"), "stream s { v: int 0..9 }\nt when v > 3\n").unwrap();
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_reported_with_what_does_not_compile() {
+        let found = codes(|folder| {
+            stream(folder);
+            std::fs::write(folder.join("b.rules"), b"# \xff\n").unwrap();
+            std::fs::create_dir(folder.join("c.rules")).unwrap();
+            std::os::unix::fs::symlink("nowhere", folder.join("d.rules")).unwrap();
+            std::fs::write(folder.join("e.rules"), "t.x when w > 3\n").unwrap();
+        });
+        assert_eq!(found, ["E003", "E004", "E004", "E201"]);
+    }
+
+    #[test]
+    fn a_folder_without_rules_is_an_error_and_sub_folders_do_not_count() {
+        let nothing = codes(|folder| {
+            std::fs::create_dir(folder.join("below")).unwrap();
+            stream(&folder.join("below"));
+        });
+        assert_eq!(nothing, ["E005"]);
+        assert_eq!(codes(|folder| std::fs::remove_dir(folder).unwrap()), ["E004"]);
+        assert_eq!(codes(stream), Vec::<&str>::new());
+    }
 }

@@ -6,6 +6,8 @@
 mod bed;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bed::{Bed, Seen, stop, wait_for};
@@ -56,13 +58,8 @@ fn a_reading_becomes_a_record_and_an_alert_and_a_broken_one_a_dead_letter() {
 fn restarts_lose_and_double_nothing() {
     let bed = Bed::new(2);
     stop(bed.start_ready(1));
-    let readings = bed.producer();
-    let sending = std::thread::spawn(move || {
-        for chunk in 0..150 {
-            readings.send(chunk * 20..chunk * 20 + 20);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    });
+    let enough = Arc::new(AtomicBool::new(false));
+    let sending = bed.send_until(&enough, 20, Duration::from_millis(20));
     for round in 0..5_u64 {
         let engine = bed.start(2);
         if round % 2 == 0 {
@@ -71,10 +68,11 @@ fn restarts_lose_and_double_nothing() {
         std::thread::sleep(Duration::from_millis(round * 37));
         stop(engine);
     }
-    sending.join().unwrap();
+    enough.store(true, Ordering::Relaxed);
+    let sent = sending.join().unwrap();
     let engine = bed.start(1);
-    assert_each_once(&bed.read("every", 3_000), 3_000);
-    assert_each_once(&bed.read("alerts.high", 2_899), 2_899);
+    assert_each_once(&bed.read("every", sent), sent);
+    assert_each_once(&bed.read("alerts.high", sent - 101), sent - 101);
     stop(engine);
 }
 
@@ -127,4 +125,21 @@ fn metric(engine: &triage::engine::Engine, name: &str) -> f64 {
     let text = String::from_utf8(engine.metrics().render().unwrap()).unwrap();
     let line = text.lines().find(|line| line.starts_with(name)).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_commit_does_not_wait_in_slices_of_100_ms() {
+    let bed = Bed::new(1);
+    let engine = bed.start_ready(1);
+    let readings = bed.producer();
+    readings.send(0..1);
+    wait_for("the group", || metric(&engine, "triage_readings_total") > 0.0);
+    for number in 1..21 {
+        readings.send(number * 1_000..number * 1_000 + 1);
+        wait_for("the commit", || metric(&engine, "triage_readings_total") > number as f64);
+    }
+    let mean =
+        metric(&engine, "triage_commit_duration_seconds_sum") / metric(&engine, "triage_commit_duration_seconds_count");
+    assert!(mean < 0.08, "a commit takes {mean} s");
+    stop(engine);
 }

@@ -149,14 +149,14 @@ impl Lowering {
         }
         match self.expr(expr) {
             Typed::Unknown => None,
-            Typed::Label(name) => match self.names.label(field, &name) {
-                Some(label) => Some(label.code),
-                None => {
+            Typed::Label(name) => {
+                let code = self.names.label(field, &name).map(|label| label.code);
+                if code.is_none() {
                     let diagnostic = self.no_such_label(field, &format!("label `{name}`"), expr.span);
                     self.report(diagnostic);
-                    None
                 }
-            },
+                code
+            }
             Typed::Quantity(literal) if literal.unit.is_none() => {
                 let code = literal.value();
                 let known = self.names.labels(field)?.iter().any(|label| label.code == code);

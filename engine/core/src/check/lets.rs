@@ -79,7 +79,7 @@ fn used(expr: &Expr, by_name: &HashMap<&str, usize>, names: &Names) -> Vec<usize
             ExprKind::Name(name) => found.extend(by_name.get(name.as_str())),
             ExprKind::Is(name, ..) => found.extend(by_name.get(name.node.as_str())),
             ExprKind::Paren(inner) | ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::For(inner, _) => {
-                stack.push(inner)
+                stack.push(inner);
             }
             ExprKind::Or(parts) | ExprKind::And(parts) => stack.extend(parts),
             ExprKind::Then(first, second, _) => stack.extend([first.as_ref(), second.as_ref()]),

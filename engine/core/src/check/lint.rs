@@ -37,9 +37,13 @@ fn unused_topics(rules: &[&Rule], checked: &CheckedRules) -> Vec<Diagnostic> {
 fn untested(checked: &CheckedRules) -> Vec<Diagnostic> {
     let expectations = checked.tests.iter().flat_map(|test| &test.steps).flat_map(|step| &step.expectations);
     let mentioned: HashSet<&CheckedExpected> = expectations.map(|expectation| &expectation.what).collect();
-    let is_tested = |rule: &super::CheckedRule| match rule.named {
-        true => mentioned.contains(&CheckedExpected::Rule(rule.name.clone())),
-        false => mentioned.contains(&CheckedExpected::Topic(rule.topic.clone())),
+    let is_tested = |rule: &super::CheckedRule| {
+        let expected = if rule.named {
+            CheckedExpected::Rule(rule.name.clone())
+        } else {
+            CheckedExpected::Topic(rule.topic.clone())
+        };
+        mentioned.contains(&expected)
     };
     let untested = checked.rules.iter().filter(|rule| !is_tested(rule));
     let warning = |rule: &super::CheckedRule| {

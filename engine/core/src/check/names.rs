@@ -16,14 +16,14 @@ pub(crate) struct Names {
     /// Scores; their declaration has been reported, so that their uses are not.
     pub(crate) scores: HashSet<String>,
     /// Names of `let`s, known before their meaning is.
-    pub(crate) let_names: HashSet<String>,
+    pub(crate) declared: HashSet<String>,
     /// Names that something mentions.
     pub(crate) used: HashSet<String>,
 }
 
 impl Names {
     pub(crate) fn new(schema: Schema) -> Self {
-        Self { schema, lets: HashMap::new(), scores: HashSet::new(), let_names: HashSet::new(), used: HashSet::new() }
+        Self { schema, lets: HashMap::new(), scores: HashSet::new(), declared: HashSet::new(), used: HashSet::new() }
     }
 
     /// What a bare name means, standing anywhere.
@@ -36,7 +36,7 @@ impl Names {
             self.used.insert(name.to_owned());
             return Ok(meaning.clone());
         }
-        if self.scores.contains(name) || self.let_names.contains(name) {
+        if self.scores.contains(name) || self.declared.contains(name) {
             self.used.insert(name.to_owned());
             return Ok(Typed::Unknown);
         }
@@ -89,7 +89,7 @@ impl Names {
 
     /// Every name of a value or condition, in an order that does not change from run to run.
     pub(crate) fn all(&self) -> Vec<&str> {
-        let mut lets: Vec<&str> = self.let_names.iter().chain(&self.scores).map(String::as_str).collect();
+        let mut lets: Vec<&str> = self.declared.iter().chain(&self.scores).map(String::as_str).collect();
         lets.sort_unstable();
         self.schema.fields.iter().map(|field| field.name.as_str()).chain(lets).collect()
     }

@@ -41,14 +41,11 @@ impl RuleNames {
     /// `topic.name`, or the topic for the first unnamed rule, `topic#2` for the second.
     fn give(&mut self, rule: &ast::Rule, diagnostics: &mut Vec<Diagnostic>) -> String {
         let topic = &rule.topic.node;
-        let name = match full_name(rule) {
-            Some(name) => name,
-            None => {
-                let count = self.unnamed.entry(topic.clone()).or_default();
-                *count += 1;
-                if *count == 1 { topic.clone() } else { format!("{topic}#{count}") }
-            }
-        };
+        let name = full_name(rule).unwrap_or_else(|| {
+            let count = self.unnamed.entry(topic.clone()).or_default();
+            *count += 1;
+            if *count == 1 { topic.clone() } else { format!("{topic}#{count}") }
+        });
         let span = span(rule);
         let first = *self.taken.entry(name.clone()).or_insert(span);
         if first != span {

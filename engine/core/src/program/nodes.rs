@@ -3,11 +3,15 @@
 //! A node has two rows of bits: where it is true, and where it is possible (true or unknown). Negation is pushed into
 //! the predicates beforehand, so that `and` and `or` are one bit operation on either row: exactly Kleene's logic.
 
+use super::Program;
 use crate::function::Function;
 use crate::graph::Arithmetic;
 use crate::reading::{Batch, WORD_BITS};
 use crate::syntax::ast::{Comparison, Status};
 use crate::types::FieldId;
+
+/// Words in a row of bits of a full batch.
+const FULL: usize = Program::MAX_BATCH / WORD_BITS;
 
 /// A node, by position in [`Nodes::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,8 +57,12 @@ pub(crate) struct Judged {
     words: usize,
     /// Per calculated number (not field, not constant), a value for each reading.
     numbers: Vec<Vec<f64>>,
-    /// Per node: a row of bits for "true", then one for "possible".
+    /// Per number: a row of bits where it is unknown; empty where it never is.
+    unknown: Vec<Vec<u64>>,
+    /// Per node: a row of bits for "true", then one for "possible", which holds only where the node is unsure.
     bits: Vec<u64>,
+    /// Per node: whether it may be unknown for some reading; elsewhere "possible" is "true".
+    unsure: Vec<bool>,
 }
 
 /// A number's values: one for each reading, or the same for all.
@@ -79,17 +87,40 @@ impl Judged {
         self.rows = batch.rows();
         self.words = self.rows.div_ceil(WORD_BITS);
         self.numbers.resize_with(nodes.numbers.len(), Vec::new);
-        for (index, number) in nodes.numbers.iter().enumerate() {
-            let mut values = std::mem::take(&mut self.numbers[index]);
-            values.clear();
-            self.calculate(number, nodes, batch, &mut values);
-            self.numbers[index] = values;
+        self.unknown.resize_with(nodes.numbers.len(), Vec::new);
+        for index in 0..nodes.numbers.len() {
+            self.number_row(index, nodes, batch);
         }
-        self.bits.clear();
         self.bits.resize(nodes.nodes.len() * 2 * self.words, 0);
+        self.unsure.resize(nodes.nodes.len(), false);
         for (index, node) in nodes.nodes.iter().enumerate() {
             self.node(index, node, nodes, batch, records);
         }
+    }
+
+    /// A number's values and where it is unknown.
+    fn number_row(&mut self, index: usize, nodes: &Nodes, batch: &Batch) {
+        let mut unknown = std::mem::take(&mut self.unknown[index]);
+        unknown.clear();
+        match &nodes.numbers[index] {
+            Number::Constant(_) => {}
+            Number::Field(field) => {
+                let column = batch.column(*field);
+                let unfit = column.missing.words().iter().zip(column.invalid.words());
+                unknown.extend(unfit.take(self.words).map(|(missing, invalid)| missing | invalid));
+            }
+            number => {
+                let mut values = std::mem::take(&mut self.numbers[index]);
+                values.clear();
+                self.calculate(number, nodes, batch, &mut values);
+                unknown.extend(values.chunks(WORD_BITS).map(|chunk| word(chunk, f64::is_nan)));
+                self.numbers[index] = values;
+            }
+        }
+        if unknown.iter().all(|word| *word == 0) {
+            unknown.clear();
+        }
+        self.unknown[index] = unknown;
     }
 
     /// Where the node is true.
@@ -100,8 +131,16 @@ impl Judged {
 
     /// Where the node is true or unknown.
     pub(crate) fn possible(&self, node: NodeId) -> &[u64] {
+        if !self.unsure(node) {
+            return self.matches(node);
+        }
         let start = (node.0 as usize * 2 + 1) * self.words;
         &self.bits[start..start + self.words]
+    }
+
+    /// Whether the node may be unknown for some reading.
+    pub(crate) fn unsure(&self, node: NodeId) -> bool {
+        self.unsure[node.0 as usize]
     }
 
     /// The node's truth for one reading; `None` is unknown.
@@ -121,11 +160,7 @@ impl Judged {
     }
 
     fn values<'a>(&'a self, id: NumberId, nodes: &Nodes, batch: &'a Batch) -> Values<'a> {
-        match &nodes.numbers[id.0 as usize] {
-            Number::Field(field) => Values::Each(&batch.column(*field).values[..self.rows]),
-            Number::Constant(value) => Values::Same(*value),
-            _ => Values::Each(&self.numbers[id.0 as usize]),
-        }
+        values(id, nodes, batch, &self.numbers, self.rows)
     }
 
     fn calculate(&self, number: &Number, nodes: &Nodes, batch: &Batch, out: &mut Vec<f64>) {
@@ -157,21 +192,31 @@ impl Judged {
 
     fn node(&mut self, index: usize, node: &Node, nodes: &Nodes, batch: &Batch, records: &[&[u8]]) {
         let (before, own) = self.bits.split_at_mut(index * 2 * self.words);
-        let own = &mut own[..2 * self.words];
+        let (matches, possible) = own[..2 * self.words].split_at_mut(self.words);
+        let mut unsure = false;
         match node {
-            Node::And(parts) => fold(before, own, parts, u64::MAX, |all, part| all & part),
-            Node::Or(parts) => fold(before, own, parts, 0, |all, part| all | part),
+            Node::And(parts) | Node::Or(parts) => {
+                let join = if matches!(node, Node::And(_)) { Join::And } else { Join::Or };
+                unsure = parts.iter().any(|part| self.unsure[part.0 as usize]);
+                let row = |part: &NodeId, second: bool| {
+                    &before[(part.0 as usize * 2 + usize::from(second)) * self.words..][..self.words]
+                };
+                join.fold(matches, parts.iter().map(|part| row(part, false)));
+                if unsure {
+                    join.fold(possible, parts.iter().map(|part| row(part, self.unsure[part.0 as usize])));
+                }
+            }
             Node::Compare(left, op, right) => {
-                let mut own = std::mem::take(&mut self.bits);
-                let start = index * 2 * self.words;
-                let (left, right) = (self.values(*left, nodes, batch), self.values(*right, nodes, batch));
-                let (matches, possible) = own[start..start + 2 * self.words].split_at_mut(self.words);
-                compare(left, *op, right, self.rows, matches, possible);
-                self.bits = own;
+                let sides = [self.unknown[left.0 as usize].as_slice(), &self.unknown[right.0 as usize]];
+                unsure = sides.iter().any(|unknown| !unknown.is_empty());
+                let values = |id| values(id, nodes, batch, &self.numbers, self.rows);
+                compare(values(*left), *op, values(*right), self.rows, matches);
+                if unsure {
+                    mark_unknown(sides, matches, possible);
+                }
             }
             Node::Is { field, status, negated } => {
                 let column = batch.column(*field);
-                let (matches, possible) = own.split_at_mut(self.words);
                 for (word, matches) in matches.iter_mut().enumerate() {
                     let (missing, invalid) = (column.missing.words()[word], column.invalid.words()[word]);
                     let is = match status {
@@ -181,24 +226,24 @@ impl Judged {
                     };
                     *matches = if *negated { !is } else { is };
                 }
-                possible.copy_from_slice(matches);
             }
             Node::Says { field, text, negated } => {
                 let column = batch.column(*field);
-                per_row(own, self.rows, |row| {
+                unsure = per_row(matches, possible, self.rows, |row| {
                     let said = batch.bytes(column.text[row], records[row]);
                     (!column.values[row].is_nan()).then(|| (said == text.as_bytes()) != *negated)
                 });
             }
             Node::SaysSame { left, right, negated } => {
                 let (left, right) = (batch.column(*left), batch.column(*right));
-                per_row(own, self.rows, |row| {
+                unsure = per_row(matches, possible, self.rows, |row| {
                     let said = |column: &crate::reading::Column| batch.bytes(column.text[row], records[row]);
                     let known = !left.values[row].is_nan() && !right.values[row].is_nan();
                     known.then(|| (said(left) == said(right)) != *negated)
                 });
             }
         }
+        self.unsure[index] = unsure;
         self.clear_tail(index);
     }
 
@@ -215,48 +260,86 @@ impl Judged {
     }
 }
 
-/// Joins both rows of the parts, which stand before.
-fn fold(before: &[u64], own: &mut [u64], parts: &[NodeId], start: u64, join: impl Fn(u64, u64) -> u64) {
-    own.fill(start);
+fn values<'a>(id: NumberId, nodes: &Nodes, batch: &'a Batch, numbers: &'a [Vec<f64>], rows: usize) -> Values<'a> {
+    match &nodes.numbers[id.0 as usize] {
+        Number::Field(field) => Values::Each(&batch.column(*field).values[..rows]),
+        Number::Constant(value) => Values::Same(*value),
+        _ => Values::Each(&numbers[id.0 as usize]),
+    }
+}
+
+/// How rows of bits are joined.
+#[derive(Clone, Copy)]
+enum Join {
+    And,
+    Or,
+}
+
+impl Join {
+    fn fold<'a>(self, all: &mut [u64], parts: impl Iterator<Item = &'a [u64]>) {
+        match self {
+            Join::And => fold(all, parts, u64::MAX, |all, part| all & part),
+            Join::Or => fold(all, parts, 0, |all, part| all | part),
+        }
+    }
+}
+
+/// Joins rows; those of a full batch have a fixed length, so that they stay in registers.
+fn fold<'a>(all: &mut [u64], parts: impl Iterator<Item = &'a [u64]>, start: u64, join: impl Fn(u64, u64) -> u64) {
+    if let Ok(full) = <&mut [u64; FULL]>::try_from(&mut *all) {
+        let mut joined = [start; FULL];
+        for part in parts.filter_map(|part| part.first_chunk::<FULL>()) {
+            joined.iter_mut().zip(part).for_each(|(all, part)| *all = join(*all, *part));
+        }
+        *full = joined;
+        return;
+    }
+    all.fill(start);
     for part in parts {
-        let at = part.0 as usize * own.len();
-        for (all, part) in own.iter_mut().zip(&before[at..]) {
-            *all = join(*all, *part);
-        }
+        all.iter_mut().zip(part).for_each(|(all, part)| *all = join(*all, *part));
     }
 }
 
-fn per_row(own: &mut [u64], rows: usize, truth: impl Fn(usize) -> Option<bool>) {
-    let words = own.len() / 2;
+/// Takes the readings for which either side is unknown from the one row and adds them to the other.
+fn mark_unknown(sides: [&[u64]; 2], matches: &mut [u64], possible: &mut [u64]) {
+    possible.fill(0);
+    for unknown in sides {
+        possible.iter_mut().zip(unknown).for_each(|(possible, unknown)| *possible |= unknown);
+    }
+    for (matches, possible) in matches.iter_mut().zip(possible) {
+        *matches &= !*possible;
+        *possible |= *matches;
+    }
+}
+
+/// Fills both rows; whether there is an unknown.
+fn per_row(matches: &mut [u64], possible: &mut [u64], rows: usize, truth: impl Fn(usize) -> Option<bool>) -> bool {
+    matches.fill(0);
+    possible.fill(0);
+    let mut unsure = false;
     for row in 0..rows {
-        let bit = 1 << (row % WORD_BITS);
-        match truth(row) {
-            Some(true) => {
-                own[row / WORD_BITS] |= bit;
-                own[words + row / WORD_BITS] |= bit;
-            }
-            None => own[words + row / WORD_BITS] |= bit,
-            Some(false) => {}
+        let (word, bit) = (row / WORD_BITS, 1 << (row % WORD_BITS));
+        let truth = truth(row);
+        unsure |= truth.is_none();
+        if truth == Some(true) {
+            matches[word] |= bit;
+        }
+        if truth != Some(false) {
+            possible[word] |= bit;
         }
     }
+    unsure
 }
 
-/// Compares 64 readings to a word; a NaN on either side is unknown.
-fn compare(
-    left: Values<'_>,
-    op: Comparison,
-    right: Values<'_>,
-    rows: usize,
-    matches: &mut [u64],
-    possible: &mut [u64],
-) {
+/// Where the comparison holds; where a side is NaN, the bit says nothing.
+fn compare(left: Values<'_>, op: Comparison, right: Values<'_>, rows: usize, matches: &mut [u64]) {
     match op {
-        Comparison::Equal => compare_by(left, right, rows, matches, possible, |a, b| a == b),
-        Comparison::NotEqual => compare_by(left, right, rows, matches, possible, |a, b| a != b),
-        Comparison::Less => compare_by(left, right, rows, matches, possible, |a, b| a < b),
-        Comparison::LessOrEqual => compare_by(left, right, rows, matches, possible, |a, b| a <= b),
-        Comparison::Greater => compare_by(left, right, rows, matches, possible, |a, b| a > b),
-        Comparison::GreaterOrEqual => compare_by(left, right, rows, matches, possible, |a, b| a >= b),
+        Comparison::Equal => compare_by(left, right, rows, matches, |a, b| a == b),
+        Comparison::NotEqual => compare_by(left, right, rows, matches, |a, b| a != b),
+        Comparison::Less => compare_by(left, right, rows, matches, |a, b| a < b),
+        Comparison::LessOrEqual => compare_by(left, right, rows, matches, |a, b| a <= b),
+        Comparison::Greater => compare_by(left, right, rows, matches, |a, b| a > b),
+        Comparison::GreaterOrEqual => compare_by(left, right, rows, matches, |a, b| a >= b),
     }
 }
 
@@ -265,41 +348,35 @@ fn compare_by(
     right: Values<'_>,
     rows: usize,
     matches: &mut [u64],
-    possible: &mut [u64],
     holds: impl Fn(f64, f64) -> bool + Copy,
 ) {
-    match (left, right) {
-        (Values::Each(left), Values::Same(constant)) => {
-            by_word(left.chunks(WORD_BITS), matches, possible, |value| (*value, constant), holds);
+    if let (Values::Each(left), Values::Same(constant)) = (left, right) {
+        for (matches, chunk) in matches.iter_mut().zip(left.chunks(WORD_BITS)) {
+            *matches = word(chunk, |value| holds(value, constant));
         }
-        (Values::Each(left), Values::Each(right)) => {
-            let pairs: Vec<(f64, f64)> = left.iter().copied().zip(right.iter().copied()).collect();
-            by_word(pairs.chunks(WORD_BITS), matches, possible, |pair| *pair, holds);
-        }
-        (Values::Same(constant), _) => {
-            let pairs: Vec<(f64, f64)> = (0..rows).map(|row| (constant, right.at(row))).collect();
-            by_word(pairs.chunks(WORD_BITS), matches, possible, |pair| *pair, holds);
-        }
+        return;
+    }
+    for (index, matches) in matches.iter_mut().enumerate() {
+        let first = index * WORD_BITS;
+        let count = WORD_BITS.min(rows - first);
+        *matches =
+            (0..count).fold(0, |word, bit| word | u64::from(holds(left.at(first + bit), right.at(first + bit))) << bit);
     }
 }
 
-fn by_word<'a, T: 'a>(
-    chunks: impl Iterator<Item = &'a [T]>,
-    matches: &mut [u64],
-    possible: &mut [u64],
-    sides: impl Fn(&T) -> (f64, f64),
-    holds: impl Fn(f64, f64) -> bool,
-) {
-    for ((chunk, matches), possible) in chunks.zip(matches).zip(possible) {
-        let (mut is, mut unknown) = (0, 0);
-        for (bit, value) in chunk.iter().enumerate() {
-            let (left, right) = sides(value);
-            is |= u64::from(holds(left, right)) << bit;
-            unknown |= u64::from(left.is_nan() | right.is_nan()) << bit;
-        }
-        *matches = is & !unknown;
-        *possible = is | unknown;
+/// A bit for each of up to 64 values. Bytes first and then eight of them to a byte: that way it vectorises.
+fn word(chunk: &[f64], holds: impl Fn(f64) -> bool) -> u64 {
+    let mut bytes = [0_u8; WORD_BITS];
+    if let Some(full) = chunk.first_chunk::<WORD_BITS>() {
+        bytes.iter_mut().zip(full).for_each(|(byte, value)| *byte = u8::from(holds(*value)));
+    } else {
+        bytes.iter_mut().zip(chunk).for_each(|(byte, value)| *byte = u8::from(holds(*value)));
     }
+    let packed = bytes.as_chunks::<8>().0.iter().map(|eight| {
+        // Each byte is 0 or 1; the product gathers the eight in its highest byte, the first lowest.
+        u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    });
+    packed.enumerate().fold(0, |word, (at, bits)| word | bits << (8 * at))
 }
 
 fn finite(value: f64) -> f64 {

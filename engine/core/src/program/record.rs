@@ -6,11 +6,23 @@ use crate::json::escape_into;
 use crate::reading::Undeclared;
 use crate::types::{FieldId, Type};
 
-/// Appends a whole number.
+/// Appends a whole number. Several stand in each output, and the formatting machinery of `std` is dear for that.
 pub(super) fn write_int(value: i64, out: &mut Vec<u8>) {
-    use std::io::Write as _;
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{value}");
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 impl Program {
@@ -92,4 +104,18 @@ fn write_undeclared(field: &Undeclared, row: &Row<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(row.bytes(field.name));
     out.push(b':');
     out.extend_from_slice(row.bytes(field.value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_int;
+
+    #[test]
+    fn whole_numbers_read_as_std_writes_them() {
+        for value in [0, 7, -7, 10, 1_700_000_000_123, -1_000, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            write_int(value, &mut out);
+            assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
 }

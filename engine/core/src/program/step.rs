@@ -16,11 +16,14 @@ pub struct Workspace {
     judged: Judged,
     /// Records that are no readings, by their position in the step.
     dead: Vec<(usize, DeadLetter)>,
+    /// By rule, then reading.
+    found: Vec<Match>,
+    /// By reading, then rule.
     matches: Vec<Match>,
 }
 
 /// A rule that matched a reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 struct Match {
     row: u32,
     rule: u32,
@@ -106,30 +109,31 @@ impl Program {
 
     /// The matches of all rules, by reading, then rule.
     fn collect_matches(&self, workspace: &mut Workspace) {
-        workspace.matches.clear();
+        workspace.counts.fit(self);
+        workspace.found.clear();
         for (rule, info) in self.rules.iter().enumerate() {
+            let before = workspace.found.len();
             for (word, bits) in workspace.judged.matches(info.node).iter().enumerate() {
                 let mut bits = *bits;
                 while bits != 0 {
                     let row = (word * WORD_BITS) as u32 + bits.trailing_zeros();
-                    workspace.matches.push(Match { row, rule: rule as u32 });
+                    workspace.found.push(Match { row, rule: rule as u32 });
                     bits &= bits - 1;
                 }
             }
+            workspace.counts.matched[rule] += (workspace.found.len() - before) as u64;
         }
-        workspace.matches.sort_unstable();
+        by_row(&workspace.found, &mut workspace.matches);
     }
 
     fn count(&self, workspace: &mut Workspace) {
         let Workspace { counts, batch, memory, judged, .. } = workspace;
-        counts.fit(self);
         counts.readings += batch.rows() as u64;
         for (rule, info) in self.rules.iter().enumerate() {
-            let (matches, possible) = (judged.matches(info.node), judged.possible(info.node));
-            let matched: u64 = matches.iter().map(|word| u64::from(word.count_ones())).sum();
-            let possible: u64 = possible.iter().map(|word| u64::from(word.count_ones())).sum();
-            counts.matched[rule] += matched;
-            counts.not_evaluable[rule] += possible - matched;
+            if judged.unsure(info.node) {
+                let both = judged.possible(info.node).iter().zip(judged.matches(info.node));
+                counts.not_evaluable[rule] += both.map(|(word, is)| u64::from((word & !is).count_ones())).sum::<u64>();
+            }
         }
         for (field, column) in batch.columns.iter().enumerate() {
             counts.missing[field] += Bits::count(&column.missing);
@@ -218,6 +222,24 @@ impl Writer<'_, '_> {
                 key
             });
         }
+    }
+}
+
+/// Puts matches in order of readings and leaves their order else as it is: counts, then places.
+fn by_row(found: &[Match], matches: &mut Vec<Match>) {
+    let mut next = [0_usize; Program::MAX_BATCH + 1];
+    for one in found {
+        next[one.row as usize + 1] += 1;
+    }
+    for row in 1..next.len() {
+        next[row] += next[row - 1];
+    }
+    matches.clear();
+    matches.resize(found.len(), Match { row: 0, rule: 0 });
+    for one in found {
+        let place = &mut next[one.row as usize];
+        matches[*place] = *one;
+        *place += 1;
     }
 }
 

@@ -143,3 +143,22 @@ fn one_step_takes_many_records() {
     let got = run_program(&program, &records, &Limits::default(), &[3000]);
     assert_eq!(first_difference(&got, &expected, |row| String::from_utf8_lossy(&values[row]).into_owned()), None);
 }
+
+#[test]
+fn far_times_are_invalid_or_dead_letters() {
+    let times = [
+        "253402300799999",
+        "253402300800000",
+        "1e16",
+        "12345678901234567890123",
+        "-62167219200000",
+        "-62167219200001",
+        "\"0000-01-01T00:00:00+01:00\"",
+        "\"9999-12-31T23:59:59-01:00\"",
+        "\"1e300\"",
+        "1e999",
+    ];
+    let seen = times.map(|time| format!("{{\"age\":1,\"ts\":5,\"seen\":{time}}}").into_bytes());
+    let event = times.map(|time| format!("{{\"age\":1,\"ts\":{time}}}").into_bytes());
+    check(&program(&rules()).unwrap(), &[seen, event].concat());
+}

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
     let outcome = ask_reload(config.http.listen, config.http.token.as_ref())
         .map_err(|error| Failure::World(error.to_string()))?;

@@ -99,7 +99,7 @@ impl Replay<'_> {
             match &output.kind {
                 OutputKind::Derived(topic) => self.output(&self.program.topic(*topic).name, output, out)?,
                 OutputKind::Alert(topic) => {
-                    self.output(&format!("alerts.{}", self.program.topic(*topic).name), output, out)?
+                    self.output(&format!("alerts.{}", self.program.topic(*topic).name), output, out)?;
                 }
                 OutputKind::DeadLetter(dead) => {
                     let value = string(&String::from_utf8_lossy(line));

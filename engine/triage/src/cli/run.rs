@@ -51,8 +51,8 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 
 impl Settings {
     /// Those of a subcommand that only needs to know where the rules are.
-    pub(crate) fn of_rules(config: Option<PathBuf>, rules: Option<String>) -> Self {
-        Self { config, rules, ..Self::default() }
+    pub(crate) fn of_configuration(config: Option<PathBuf>) -> Self {
+        Self { config, ..Self::default() }
     }
 
     /// File, then environment, then flags.
@@ -89,7 +89,7 @@ fn text_variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
     logging::start(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
     let shutdown = Shutdown::new();

@@ -25,13 +25,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let value = Some(args.reading.as_bytes());
     let record = Record { key: None, value, timestamp: Some(0), partition: 0, offset: 0 };
     let limits = Limits { skew_ms: None, ..Limits::default() };
-    let explanation = compiled.explain(&args.rule, &record, &limits).map_err(failure)?;
+    let explanation = compiled.explain(&args.rule, &record, &limits).map_err(|error| failure(&error))?;
     print(&explanation);
     Ok(())
 }
 
-fn failure(error: ExplainError) -> Failure {
-    match &error {
+fn failure(error: &ExplainError) -> Failure {
+    match error {
         ExplainError::NoSuchRule { nearest: Some(nearest), .. } => {
             Failure::Usage(format!("{error}; did you mean `{nearest}`?"))
         }

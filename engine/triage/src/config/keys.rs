@@ -77,7 +77,7 @@ pub static KEYS: &[Key] = &[
         |config, text| number(text, 1..=100_000_000).map(|number| config.engine.max_record_bytes = number),
     ),
     key("engine.max_skew", "5m", "how far a reading's time may be ahead of Kafka's", |config, text| {
-        duration(text, Duration::ZERO..=Duration::from_secs(366 * 86_400)).map(|skew| config.engine.max_skew = skew)
+        duration(text, Duration::ZERO..=Duration::from_hours(366 * 24)).map(|skew| config.engine.max_skew = skew)
     }),
     key(
         "http.listen",
@@ -109,7 +109,7 @@ pub static KEYS: &[Key] = &[
         number(text, 1..=1_000_000).map(|number| config.store.batch_documents = number)
     }),
     key("store.batch_age", "200ms", "how long documents gather at most before they are written", |config, text| {
-        duration(text, Duration::from_millis(1)..=Duration::from_secs(60)).map(|age| config.store.batch_age = age)
+        duration(text, Duration::from_millis(1)..=Duration::from_mins(1)).map(|age| config.store.batch_age = age)
     }),
     key("store.group", "triage-store", "the consumer group of the store", |config, text| {
         required(text).map(|text| config.store.group = text)

@@ -110,6 +110,9 @@ pub(crate) fn plain(config: &KafkaConfig) -> ClientConfig {
 pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     let mut properties = ClientConfig::new();
     properties.set("fetch.queue.backoff.ms", "10").set("fetch.error.backoff.ms", "100");
+    // A killed engine's partitions are judged by nobody for as long as its session: the least that brokers allow by
+    // default, not librdkafka's 45 s.
+    properties.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "2000");
     merge(&mut properties, &common(config, |name| !is_producers(name)));
     properties
         .set("group.id", &config.group)

@@ -108,7 +108,8 @@ impl Topics {
 
     /// Makes and checks every topic that `program` reads or writes. Blocks.
     pub(crate) fn ensure(&self, config: &Config, program: &Program) -> Result<Layout, TopicError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(TopicError::Runtime)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(TopicError::Runtime)?;
         let admin = Admin { client: &self.client, runtime, config };
         let mut partitions = admin.partitions()?;
         let stream = program.stream();

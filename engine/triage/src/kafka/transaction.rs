@@ -95,7 +95,7 @@ impl Transactions {
     /// Takes everything back. Reports are served first: an abort waits for them.
     pub(crate) fn abort(&self) -> Result<(), TransactionError> {
         self.producer.poll(Duration::ZERO);
-        self.producer.abort_transaction(PATIENCE).map_err(|error| TransactionError::Restart(error))
+        self.producer.abort_transaction(PATIENCE).map_err(TransactionError::Restart)
     }
 
     fn acknowledged(&self) -> Result<(), TransactionError> {

@@ -187,9 +187,10 @@ impl<'c> Session<'c> {
             return;
         }
         self.connected = connected;
-        match connected {
-            true => tracing::info!(worker = self.index, "the broker is back"),
-            false => tracing::warn!(worker = self.index, "the broker is away"),
+        if connected {
+            tracing::info!(worker = self.index, "the broker is back");
+        } else {
+            tracing::warn!(worker = self.index, "the broker is away");
         }
         self.announce();
     }
@@ -232,13 +233,13 @@ impl<'c> Session<'c> {
 
     fn publish(&mut self, records: &[Record<'_>], ends: BTreeMap<i32, i64>, begun: Instant, sent: Instant) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        let committed = Committed {
+        let mut committed = Committed {
             sent: self.judge.sent(),
             batch_seconds: begun.elapsed().as_secs_f64(),
             commit_seconds: sent.elapsed().as_secs_f64(),
             latencies: &mut records.iter().filter_map(|record| record.timestamp).map(|at| now - at as f64 / 1_000.0),
         };
-        self.shared.metrics.committed(self.judge.program(), &self.judge.workspace().counts, committed);
+        self.shared.metrics.committed(self.judge.program(), &self.judge.workspace().counts, &mut committed);
         tracing::debug!(worker = self.index, records = records.len(), "transaction committed");
         self.judge.forget();
         for (partition, next) in ends {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
@@ -84,12 +87,16 @@ impl Bed {
             .flag("rules.path", path(self.rules.path()))
             .flag("engine.workers", workers.to_string())
             .flag("http.listen", "127.0.0.1:0")
+            // The embedded broker waits this long, not for the session, for a member that was stopped while it joined.
+            .flag("kafka.properties.max.poll.interval.ms", "10000")
+            .flag("kafka.properties.session.timeout.ms", "6000")
     }
 
     pub(crate) fn start(&self, workers: usize) -> Engine {
         self.start_with(self.layers(workers))
     }
 
+    #[allow(clippy::unused_self, reason = "reads as the others do")]
     pub(crate) fn start_with(&self, layers: Layers) -> Engine {
         Engine::start(layers.build().unwrap(), Shutdown::new()).unwrap()
     }
@@ -105,6 +112,21 @@ impl Bed {
         Readings { producer, partitions: self.partitions }
     }
 
+    /// Sends `chunk` readings again and again until there is enough; how many there were.
+    pub(crate) fn send_until(&self, enough: &Arc<AtomicBool>, chunk: u64, pause: Duration) -> JoinHandle<usize> {
+        let readings = self.producer();
+        let enough = Arc::clone(enough);
+        std::thread::spawn(move || {
+            let mut sent = 0;
+            while !enough.load(Ordering::Relaxed) {
+                readings.send(sent..sent + chunk);
+                sent += chunk;
+                std::thread::sleep(pause);
+            }
+            sent as usize
+        })
+    }
+
     pub(crate) fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", self.broker.to_string());
@@ -116,7 +138,7 @@ impl Bed {
     /// Each look begins at the beginning: the embedded broker lists aborted transactions that ended before the place of
     /// a fetch, so that a reader that goes on after one would take later, committed records for aborted ones.
     pub(crate) fn read(&self, topic: &str, least: usize) -> Vec<Seen> {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         loop {
             let seen = self.look(topic);
             if seen.len() >= least {
@@ -192,7 +214,7 @@ fn copy(message: &rdkafka::message::BorrowedMessage<'_>) -> Seen {
 }
 
 pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < until, "waited for {what} in vain");
         std::thread::sleep(Duration::from_millis(20));

@@ -145,7 +145,9 @@ fn arrived(tape: &mut Tape, field: &Field) -> String {
         return if code.starts_with('"') { code.into() } else { dressed(tape, code) };
     }
     if tape.chance(4) {
-        return tape.one(&["true", "0", "\"63\"", "-7", "3.5", "\"typical\"", "\"+1\"", "\"1.\""]).into();
+        return tape
+            .one(&["true", "0", "\"63\"", "-7", "3.5", "12345678901234567890123", "\"typical\"", "\"+1\"", "\"1.\""])
+            .into();
     }
     match (&field.kind, field.role) {
         (_, Role::Key) => patient(tape),

@@ -1,0 +1,53 @@
+//! Readings against rule sets of growing size (nothing matches, so that nothing is encoded; decoding is included), and
+//! ten rules of a ward beside the same by hand.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use triage_bench::readings::{Keys, readings, records};
+use triage_bench::{ceiling, rules};
+use triage_core::program::{Limits, Outputs, Program, Workspace};
+
+fn step(criterion: &mut Criterion, group: &str, id: &BenchmarkId, program: &Program, missing: u64) {
+    let values = readings(Program::MAX_BATCH, Keys::Ordered, missing);
+    let records = records(&values);
+    let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
+    let mut group = criterion.benchmark_group(group);
+    group.throughput(Throughput::Elements(Program::MAX_BATCH as u64));
+    group.bench_function(id.clone(), |bencher| {
+        bencher.iter(|| {
+            outputs.clear();
+            program.step(black_box(&records), &Limits::default(), &mut workspace, &mut outputs);
+        });
+    });
+}
+
+fn sizes(criterion: &mut Criterion) {
+    for count in [10, 100, 1_000, 10_000] {
+        let program = rules::quiet(count);
+        for missing in [0, 10] {
+            let id = BenchmarkId::new(format!("{missing} % missing"), count);
+            step(criterion, "matching", &id, &program, missing);
+        }
+    }
+}
+
+fn ward(criterion: &mut Criterion) {
+    let program = rules::ward();
+    for missing in [0, 10] {
+        let name = format!("{missing} % missing");
+        step(criterion, "ward", &BenchmarkId::new("engine", &name), &program, missing);
+        let values = readings(Program::MAX_BATCH, Keys::Ordered, missing);
+        let mut group = criterion.benchmark_group("ward");
+        group.throughput(Throughput::Elements(Program::MAX_BATCH as u64));
+        group.bench_function(BenchmarkId::new("by hand", &name), |bencher| {
+            bencher.iter(|| {
+                let scanned = black_box(&values).iter().filter_map(|value| ceiling::scan(value));
+                scanned.map(|reading| u64::from(ceiling::judge(&reading))).sum::<u64>()
+            });
+        });
+    }
+}
+
+criterion_group!(benches, sizes, ward);
+criterion_main!(benches);
