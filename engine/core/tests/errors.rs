@@ -104,13 +104,12 @@ fn the_reference_has_every_code_with_its_example() {
     for code in Code::ALL {
         let name = code.as_str();
         write!(page, "\n## {name}\n\n{}\n", code.title()).unwrap();
-        match BEFORE_THE_TEXT.iter().find(|(other, _)| other == code) {
-            Some((_, reason)) => write!(page, "\n{reason}\n").unwrap(),
-            None => {
-                let example = fixtures.iter().find(|fixture| fixture.name == name.to_lowercase()).unwrap();
-                page.push_str(&example.section());
-            }
+        if let Some((_, reason)) = BEFORE_THE_TEXT.iter().find(|(other, _)| other == code) {
+            write!(page, "\n{reason}\n").unwrap();
+            continue;
         }
+        let example = fixtures.iter().find(|fixture| fixture.name == name.to_lowercase()).unwrap();
+        page.push_str(&example.section());
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/diagnostics.md");
     compare(&path, &page).unwrap();

@@ -79,7 +79,8 @@ fn run(line: &str, folder: &Path) -> String {
 /// Lines without the spaces behind them, which no editor keeps.
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    if lines.is_empty() { String::new() } else { lines.join("\n") + "\n" }
 }
 
 /// Words as a shell splits them; single quotes join.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use triage_core::program::{Limits, OutputKind, Outputs, Program, TopicId, Workspace};
+use triage_core::program::{Limits, OutputKind, Outputs, Program, Workspace};
 use triage_core::reading::Record;
 
 use super::Failure;
@@ -96,16 +96,17 @@ impl Replay<'_> {
         self.program.step(&[record], &limits, &mut self.workspace, &mut self.outputs);
         self.time = self.workspace.times().last().copied().unwrap_or(self.time);
         for output in self.outputs.iter() {
-            let topic = |id: &TopicId| &self.program.topic(*id).name;
             match &output.kind {
-                OutputKind::Derived(id) => self.output(topic(id), output, out),
-                OutputKind::Alert(id) => self.output(&format!("alerts.{}", topic(id)), output, out),
+                OutputKind::Derived(topic) => self.output(&self.program.topic(*topic).name, output, out)?,
+                OutputKind::Alert(topic) => {
+                    self.output(&format!("alerts.{}", self.program.topic(*topic).name), output, out)?;
+                }
                 OutputKind::DeadLetter(dead) => {
                     let value = string(&String::from_utf8_lossy(line));
                     let reason = dead.reason.as_str();
-                    writeln!(out, r#"{{"topic":"dead-letters","key":null,"value":{value},"reason":"{reason}"}}"#)
+                    writeln!(out, r#"{{"topic":"dead-letters","key":null,"value":{value},"reason":"{reason}"}}"#)?;
                 }
-            }?;
+            }
         }
         Ok(())
     }

@@ -51,8 +51,8 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 
 impl Settings {
     /// Those of a subcommand that only needs to know where the rules are.
-    pub(crate) fn of_rules(config: Option<PathBuf>, rules: Option<String>) -> Self {
-        Self { config, rules, ..Self::default() }
+    pub(crate) fn of_configuration(config: Option<PathBuf>) -> Self {
+        Self { config, ..Self::default() }
     }
 
     /// File, then environment, then flags.

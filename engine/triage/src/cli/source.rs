@@ -32,12 +32,9 @@ pub(crate) struct Source {
 impl Source {
     /// `path`, or what the flags name, or the configured folder; for a file, its folder.
     pub(crate) fn new(path: Option<PathBuf>, flags: Flags) -> Result<Self, Failure> {
-        let named = path.or_else(|| flags.rules.as_ref().map(PathBuf::from));
-        let path = if let Some(path) = named {
-            path
-        } else {
-            let settings = Settings::of_rules(flags.config, flags.rules);
-            settings.read().map_err(|error| Failure::Usage(error.to_string()))?.rules.path
+        let path = match path.or_else(|| flags.rules.as_ref().map(PathBuf::from)) {
+            Some(path) => path,
+            None => configured(flags.config)?,
         };
         if !path.exists() {
             return Err(Failure::World(format!("`{}` does not exist", path.display())));
@@ -104,6 +101,12 @@ impl Source {
             }
         }
     }
+}
+
+fn configured(config: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let settings = Settings::of_configuration(config);
+    let config = settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(config.rules.path)
 }
 
 /// A rule set, whatever came of compiling it.
