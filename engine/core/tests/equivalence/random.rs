@@ -31,6 +31,19 @@ proptest! {
     }
 }
 
+/// Rows of a full batch are joined by a way of their own; 961 readings fill as many words.
+#[test]
+fn full_batches() {
+    let seeds: Vec<u64> = (0..2_100).collect();
+    for seed in 0..60 {
+        let rules = rule_set(&mut Tape::seeded(seed));
+        if program(&rules.files).is_ok() {
+            let difference = difference(&rules, &seeds, &Limits::default(), &[1024, 961, 115]);
+            assert!(difference.is_none(), "{}\n{}", text(&rules.files), difference.unwrap_or_default());
+        }
+    }
+}
+
 #[test]
 fn most_random_rule_sets_compile() {
     let mut refused = Vec::new();
