@@ -131,6 +131,6 @@ mod tests {
     fn readings_are_of_the_size_that_the_figures_speak_of() {
         let values = readings(1_024, Keys::Ordered, 0);
         let bytes: usize = values.iter().map(Vec::len).sum();
-        assert_eq!(bytes / values.len(), 186);
+        assert_eq!(bytes / values.len(), 193);
     }
 }

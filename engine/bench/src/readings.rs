@@ -1,4 +1,4 @@
-//! Seeded readings: about 190 bytes of JSON with 15 numeric fields, a patient and a time.
+//! Seeded readings: 193 bytes of JSON on average with 15 numeric fields, a patient and a time.
 
 use triage_core::reading::Record;
 

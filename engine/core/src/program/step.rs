@@ -190,9 +190,9 @@ impl Writer<'_, '_> {
         let row =
             Row { index, batch, record, patient, time: batch.times[index], undeclared: &batch.undeclared[undeclared] };
         let position = self.first + batch.records[index] as usize;
-        let matched = &self.workspace.matches[matches];
-        self.write_derived(matched, &row, position, outputs);
-        for rule in matched.iter().map(|found| &self.program.rules[found.rule as usize]) {
+        let of_row = &self.workspace.matches[matches];
+        self.write_derived(of_row, &row, position, outputs);
+        for rule in of_row.iter().map(|found| &self.program.rules[found.rule as usize]) {
             if let Some(alert) = &rule.alert {
                 outputs.push(position, OutputKind::Alert(rule.topic), |out| {
                     Some(self.program.write_alert(rule, alert, &row, judged, out))
