@@ -100,7 +100,7 @@ pub struct Counts {
     pub missing: Vec<u64>,
     /// Per field: readings in which it was invalid.
     pub invalid: Vec<u64>,
-    /// Fields that the stream does not declare.
+    /// Fields that the stream does not declare and outputs may carry.
     pub undeclared: u64,
     /// Undeclared fields left out because they bear a name of our outputs.
     pub reserved: u64,

@@ -111,17 +111,7 @@ fn words(what: &CheckedExpected, holds: bool) -> (String, &'static str) {
         (CheckedExpected::Topic(topic), false) => (format!("no record went to `{topic}`"), "expected one"),
         (CheckedExpected::Rule(rule), true) => (format!("`{rule}` matched"), "expected it not to match"),
         (CheckedExpected::Rule(rule), false) => (format!("`{rule}` did not match"), "expected it to match"),
-        (CheckedExpected::Alert(state), true) => (format!("an alert was {}", state_name(*state)), "expected none"),
-        (CheckedExpected::Alert(state), false) => (format!("no alert was {}", state_name(*state)), "expected one"),
-    }
-}
-
-fn state_name(state: AlertState) -> &'static str {
-    match state {
-        AlertState::Raised => "raised",
-        AlertState::Repeated => "repeated",
-        AlertState::Escalated => "escalated",
-        AlertState::Acknowledged => "acknowledged",
-        AlertState::Resolved => "resolved",
+        (CheckedExpected::Alert(state), true) => (format!("an alert was {}", state.as_str()), "expected none"),
+        (CheckedExpected::Alert(state), false) => (format!("no alert was {}", state.as_str()), "expected one"),
     }
 }

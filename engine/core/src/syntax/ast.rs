@@ -462,3 +462,16 @@ pub enum AlertState {
     /// It is over.
     Resolved,
 }
+
+impl AlertState {
+    /// The state's word, in rules and in alerts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlertState::Raised => "raised",
+            AlertState::Repeated => "repeated",
+            AlertState::Escalated => "escalated",
+            AlertState::Acknowledged => "acknowledged",
+            AlertState::Resolved => "resolved",
+        }
+    }
+}

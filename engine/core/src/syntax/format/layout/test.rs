@@ -1,7 +1,7 @@
 //! A test: a step a line; what is expected stands behind a short timed step, and below any other.
 
 use super::{Line, WIDTH};
-use crate::syntax::ast::{AlertState, Event, Expectation, Expected, Given, Name, Step, Test};
+use crate::syntax::ast::{Event, Expectation, Expected, Given, Name, Step, Test};
 use crate::syntax::format::print::{duration, literal, name, rule_ref, text};
 use crate::syntax::format::written::Written;
 
@@ -51,19 +51,9 @@ fn clauses<'a>(expectations: &'a [Expectation], written: Option<&Written<'_>>) -
 fn expectation(expectation: &Expectation) -> String {
     let what = match &expectation.what {
         Expected::Rule(rule) => rule_ref(rule),
-        Expected::Alert(state) => format!("alert {}", state_word(state.node)),
+        Expected::Alert(state) => format!("alert {}", state.node.as_str()),
     };
     if expectation.absent { format!("no {what}") } else { what }
-}
-
-fn state_word(state: AlertState) -> &'static str {
-    match state {
-        AlertState::Raised => "raised",
-        AlertState::Repeated => "repeated",
-        AlertState::Escalated => "escalated",
-        AlertState::Acknowledged => "acknowledged",
-        AlertState::Resolved => "resolved",
-    }
 }
 
 /// What happens, and whether a time says when.
