@@ -6,12 +6,15 @@ TRIAGE = $(CARGO) run --package triage --
 FUZZ_SECONDS ?= 60
 DENY = $(TOOLS)/cargo-deny-0.20.2
 FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
+KAFKA = $(TOOLS)/kafka-4.1.0
+MONGODB = $(TOOLS)/secantus-mdb-0.5.3-beta.196
+SERVERS = TRIAGE_KAFKA_LIBS=$(KAFKA)/libs TRIAGE_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt rules doc deny check bench mutants fuzz datasets run
+.PHONY: help demo test test-services servers lint fmt rules doc deny check bench mutants fuzz datasets run
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run everything in one process: broker, gateway, engine, store, web (ARGS="--once")
 	$(TRIAGE) demo $(ARGS)
@@ -21,6 +24,12 @@ run: ## Run the engine on the brokers of triage.toml (ARGS="--config FILE")
 
 test: ## Run all tests that need nothing but this folder
 	$(CARGO) test --workspace
+
+test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire server (ARGS="--test services")
+	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test services --test sink_suite)
+
+# Java 17, Maven, cmake and a C compiler; the MongoDB-wire server is built once, in about nine minutes on two cores.
+servers: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs
 
 rules: ## Check, format-check and test the rule sets
 	$(TRIAGE) check --deny warnings rules/hospital
@@ -59,6 +68,15 @@ fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS ea
 
 datasets: ## Make the demonstration patients again and compare them with the checksum
 	python3 datasets/make_demo_patients.py --check
+
+$(KAFKA)/libs/complete: engine/services/pom.xml
+	mvn --batch-mode --quiet --file engine/services/pom.xml dependency:copy-dependencies -DoutputDirectory=$(@D)
+	touch $@
+
+# A beta, GPL-2.0: run as a process of its own, never linked. Its own build folder: it shares nothing with ours.
+$(MONGODB)/bin/secantusd-rs:
+	CARGO_TARGET_DIR=$(MONGODB)/build $(CARGO) install secantus-mdb --version 0.5.3-beta.196 --ignore-rust-version --root $(MONGODB)
+	rm -rf $(MONGODB)/build
 
 # A tool's folder bears its version, so that another version is installed beside it.
 $(TOOLS)/%:

@@ -1,0 +1,180 @@
+//! Real servers for tests: started on free loopback ports, in temporary folders, and stopped by whoever started them, by
+//! process id. `make test-services` says where they are installed.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tempfile::TempDir;
+
+/// Any id: there is one node.
+const CLUSTER: &str = "dHJpYWdlLXRlc3QtY2x1cw";
+
+/// How long a server may take to answer; machines of continuous integration are slow.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A process that ends with its owner.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill {signal} {}", self.0.id());
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        // Already gone is what is wanted.
+        let _ = self.0.kill();
+        self.0.wait().unwrap();
+    }
+}
+
+impl From<Child> for Process {
+    fn from(child: Child) -> Self {
+        Self(child)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Apache Kafka, one node, in a folder of its own.
+pub(crate) struct Kafka {
+    pub(crate) port: u16,
+    /// What clients are told to connect to; the port of a proxy, or the broker's own.
+    pub(crate) advertised: u16,
+    folder: TempDir,
+    process: Option<Process>,
+}
+
+impl Kafka {
+    /// Formats a folder, starts, and waits until a client is answered.
+    pub(crate) fn start() -> Self {
+        Self::start_behind(None)
+    }
+
+    /// The same, with a second listener whose clients are told to connect to `proxy`.
+    pub(crate) fn start_behind(proxy: Option<u16>) -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().unwrap();
+        let behind = free_port();
+        let properties = broker_properties(folder.path(), port, free_port(), proxy.map(|proxy| (behind, proxy)));
+        std::fs::write(folder.path().join("server.properties"), properties).unwrap();
+        let mut kafka = Self { port, advertised: behind, folder, process: None };
+        let format = kafka
+            .java("kafka.tools.StorageTool")
+            .args(["format", "-t", CLUSTER, "-c"])
+            .arg(kafka.properties())
+            .status();
+        assert!(format.unwrap().success(), "the folder cannot be formatted, see {}", kafka.log().display());
+        kafka.restart();
+        kafka
+    }
+
+    pub(crate) fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it again after `kill`, on the same folder.
+    pub(crate) fn restart(&mut self) {
+        let child = self.java("kafka.Kafka").arg(self.properties()).spawn().unwrap();
+        self.process = Some(child.into());
+        self.wait_until_it_answers();
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.as_ref().unwrap().signal(signal);
+    }
+
+    /// The folder stays after the test, for whoever looks for the reason of a failure.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        self.folder.disable_cleanup(true);
+        self.folder.path().to_owned()
+    }
+
+    fn properties(&self) -> PathBuf {
+        self.folder.path().join("server.properties")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("broker.log")
+    }
+
+    fn java(&self, class: &str) -> Command {
+        let jars = required("TRIAGE_KAFKA_LIBS");
+        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = Command::new("java");
+        command.args(["-Xmx512m", "-XX:+UseSerialGC", "-cp", &format!("{jars}/*"), class]);
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).stderr(log.try_clone().unwrap()).stdout(log);
+        command
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", self.bootstrap()).create().unwrap();
+        let until = Instant::now() + PATIENCE;
+        while client.fetch_metadata(None, Duration::from_secs(1)).is_err() {
+            let ended = self.process.as_mut().unwrap().has_ended();
+            assert!(!ended && Instant::now() < until, "Kafka does not answer:\n{}", tail(&self.log()));
+        }
+    }
+}
+
+fn broker_properties(folder: &Path, port: u16, controller: u16, proxied: Option<(u16, u16)>) -> String {
+    let mut listeners = format!("PLAINTEXT://127.0.0.1:{port}");
+    let mut advertised = listeners.clone();
+    if let Some((behind, proxy)) = proxied {
+        let _ = write!(listeners, ",PROXIED://127.0.0.1:{behind}");
+        let _ = write!(advertised, ",PROXIED://127.0.0.1:{proxy}");
+    }
+    format!(
+        "process.roles=broker,controller\n\
+         node.id=1\n\
+         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners={listeners},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners={advertised}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         controller.listener.names=CONTROLLER\n\
+         inter.broker.listener.name=PLAINTEXT\n\
+         log.dirs={}\n\
+         offsets.topic.replication.factor=1\n\
+         offsets.topic.num.partitions=5\n\
+         transaction.state.log.replication.factor=1\n\
+         transaction.state.log.min.isr=1\n\
+         transaction.state.log.num.partitions=5\n\
+         transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\n\
+         group.initial.rebalance.delay.ms=0\n\
+         auto.create.topics.enable=false\n",
+        folder.join("data").display()
+    )
+}
+
+/// Where a server is installed; a test without it fails rather than passing unrun.
+pub(crate) fn required(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("`{variable}` is not set: run `make test-services`"))
+}
+
+/// Free at this moment; whoever asks takes it soon.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
