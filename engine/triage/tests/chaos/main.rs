@@ -1,0 +1,82 @@
+//! Exactly once on Apache Kafka, while engines, the broker and the connections between them fail: every topic must hold
+//! what the plain interpreter of the language says, nothing missing, nothing twice, in order.
+//!
+//! `make test-services` runs the short plan, `make chaos` the long one. The seed is printed; `CHAOS_SEED` repeats it. A
+//! run that fails leaves its folder: the logs of the engines and of the broker, and the broker's data.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod engines;
+mod faults;
+mod plan;
+mod proxy;
+mod readings;
+mod topics;
+mod verdict;
+
+#[path = "../support/services.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod services;
+
+/// The plain interpreter, as the core's own tests use it.
+#[path = "../../../core/tests/equivalence"]
+#[allow(dead_code, unused_imports, clippy::format_collect, clippy::needless_for_each, reason = "plain rather than fast")]
+mod interpreter {
+    pub(crate) mod oracle;
+}
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use engines::Engines;
+use faults::Faults;
+use plan::Plan;
+use proxy::Proxy;
+use services::Kafka;
+use topics::{Topics, Written};
+use verdict::{Expected, Verdict};
+
+fn rules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules/hospital").canonicalize().unwrap()
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_whatever_fails() {
+    let plan = Plan::of_environment();
+    println!("{plan}");
+    let proxy = Proxy::listen();
+    let mut kafka = Kafka::start_behind(Some(proxy.port()));
+    proxy.forward_to(kafka.advertised);
+    let folder = kafka.keep();
+    println!("folder: {}", folder.display());
+
+    let topics = Topics::new(&kafka.bootstrap());
+    topics.make_stream(plan.partitions);
+    let engines = Engines::start(plan.engines, proxy.port(), &rules(), &folder);
+    let sending = readings::send(&plan, &kafka.bootstrap());
+    let mut faults = Faults::new(&plan, kafka, engines, proxy);
+    faults.run();
+    let (mut kafka, engines, proxy) = faults.end();
+    let sent = sending.join().unwrap();
+    println!("{} readings sent; waiting for the engines to have judged them", sent.len());
+
+    let begun = Instant::now();
+    topics.wait_until_judged(plan.partitions, Duration::from_mins(3));
+    println!("judged {:.1} s after the last fault", begun.elapsed().as_secs_f64());
+    let stream = topics.read("research", plan.partitions);
+    readings::assert_all_arrived(&sent, &stream);
+    let expected = Expected::of(&rules(), &stream);
+    let mut written = Written::read(&topics, expected.topics(), plan.partitions);
+    let verdict = Verdict::of(&expected, &written);
+    println!("{verdict}");
+    assert!(verdict.is_right(), "seed {}, see {}\n{verdict}", plan.seed, folder.display());
+
+    written.assert_that_the_verdict_notices_faults(&expected);
+    topics.double_one_record("vitals");
+    let doubled = Written::read(&topics, expected.topics(), plan.partitions);
+    assert!(!Verdict::of(&expected, &doubled).is_right(), "a record doubled by hand was not noticed");
+
+    engines.stop();
+    drop(proxy);
+    kafka.kill();
+    std::fs::remove_dir_all(&folder).unwrap();
+}

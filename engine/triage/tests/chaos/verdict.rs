@@ -1,0 +1,164 @@
+//! What the plain interpreter says must be there, against what is there: byte by byte, by topic, partition and order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use triage::rules::RuleFiles;
+use triage_core::program::Limits;
+use triage_core::reading::Record;
+use triage_core::source::FileId;
+use triage_core::syntax;
+
+use crate::interpreter::oracle::{Destination, Oracle, Sent};
+use crate::topics::{Read, Written};
+
+/// The engine's own defaults.
+const LIMITS: Limits = Limits { value_bytes: 1_000_000, skew_ms: Some(300_000) };
+
+/// A record as the interpreter says it, in the form in which it is compared.
+type Wanted = (Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>, BTreeMap<String, String>);
+
+/// Topic, then partition, then order.
+pub(crate) struct Expected(BTreeMap<String, Vec<Vec<Wanted>>>);
+
+impl Expected {
+    /// Interprets the stream, partition by partition.
+    pub(crate) fn of(rules: &Path, stream: &[Vec<Read>]) -> Self {
+        let compiled = RuleFiles::read(rules).compile().unwrap_or_else(|_| panic!("the rules do not compile"));
+        let parsed = compiled.files.iter().enumerate();
+        let trees: Vec<_> = parsed.map(|(at, file)| syntax::parse(FileId(at as u32), &file.text).unwrap()).collect();
+        let mut oracle = Oracle::new(&trees, compiled.program.version());
+        let mut topics: BTreeMap<String, Vec<Vec<Wanted>>> = BTreeMap::new();
+        let derived: Vec<String> = oracle.topic_names().into_iter().map(str::to_owned).collect();
+        let alerts =
+            derived.iter().filter(|topic| has_alerts(&compiled.files, topic)).map(|topic| format!("alerts.{topic}"));
+        for topic in derived.iter().cloned().chain(alerts).chain(["dead-letters".to_owned()]) {
+            topics.insert(topic, vec![Vec::new(); stream.len()]);
+        }
+        for (partition, records) in stream.iter().enumerate() {
+            for read in records {
+                let record = record(partition, read);
+                for sent in oracle.step(0, &record, &LIMITS) {
+                    let (topic, wanted) = wanted(sent, &record);
+                    topics.get_mut(&topic).unwrap_or_else(|| panic!("no topic {topic}"))[partition].push(wanted);
+                }
+            }
+        }
+        Self(topics)
+    }
+
+    pub(crate) fn topics(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.keys().cloned()
+    }
+}
+
+/// Whether the files have a rule of that topic with an alert; the engine makes no other alert topics.
+fn has_alerts(files: &[triage_core::source::SourceFile], topic: &str) -> bool {
+    let trees = files.iter().map(|file| syntax::parse(FileId(0), &file.text).unwrap());
+    trees.flat_map(|tree| tree.items).any(|item| match item {
+        syntax::ast::Item::Rule(rule) => {
+            let alert = |clause: &syntax::ast::RuleClause| matches!(clause, syntax::ast::RuleClause::Alert(..));
+            rule.topic.node == topic && rule.clauses.iter().any(|clause| alert(&clause.node))
+        }
+        _ => false,
+    })
+}
+
+fn record(partition: usize, read: &Read) -> Record<'_> {
+    Record {
+        key: read.key.as_deref(),
+        value: read.value.as_deref(),
+        timestamp: read.timestamp,
+        partition: partition as i32,
+        offset: read.offset,
+    }
+}
+
+fn wanted(sent: Sent, record: &Record<'_>) -> (String, Wanted) {
+    let bytes = |text: String| Some(text.into_bytes());
+    match sent.to {
+        Destination::Topic(topic) => {
+            (topic, (sent.key.and_then(bytes), bytes(sent.value), record.timestamp, BTreeMap::new()))
+        }
+        Destination::Alert(topic) => (
+            format!("alerts.{topic}"),
+            (sent.key.and_then(bytes), bytes(sent.value), record.timestamp, BTreeMap::new()),
+        ),
+        Destination::DeadLetter(reason) => {
+            let headers = [
+                ("stage", "reading".to_owned()),
+                ("reason", reason.as_str().to_owned()),
+                ("topic", "research".to_owned()),
+                ("partition", record.partition.to_string()),
+                ("offset", record.offset.to_string()),
+                ("timestamp", record.timestamp.unwrap().to_string()),
+            ];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value)).into();
+            let copy = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+            ("dead-letters".to_owned(), (copy(record.key), copy(record.value), record.timestamp, headers))
+        }
+    }
+}
+
+/// As it is compared: the sentence of a dead letter is for people, and not the interpreter's.
+fn got(read: &Read) -> Wanted {
+    let mut headers = read.headers.clone();
+    headers.remove("sentence");
+    (read.key.clone(), read.value.clone(), read.timestamp, headers)
+}
+
+/// Per topic how many records there are, and the first difference of each partition.
+pub(crate) struct Verdict {
+    counts: BTreeMap<String, (usize, usize)>,
+    differences: Vec<String>,
+}
+
+impl Verdict {
+    pub(crate) fn of(expected: &Expected, written: &Written) -> Self {
+        let mut verdict = Self { counts: BTreeMap::new(), differences: Vec::new() };
+        for (topic, partitions) in &expected.0 {
+            for (partition, wanted) in partitions.iter().enumerate() {
+                let found: Vec<Wanted> = written.0[topic][partition].iter().map(got).collect();
+                let counts = verdict.counts.entry(topic.clone()).or_default();
+                *counts = (counts.0 + wanted.len(), counts.1 + found.len());
+                let place = format!("{topic}/{partition}");
+                verdict.differences.extend(first_difference(&place, wanted, &found));
+            }
+        }
+        verdict
+    }
+
+    pub(crate) fn is_right(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+fn first_difference(place: &str, wanted: &[Wanted], found: &[Wanted]) -> Option<String> {
+    let at = (0..wanted.len().max(found.len())).find(|at| wanted.get(*at) != found.get(*at))?;
+    let show = |record: Option<&Wanted>| {
+        record.map_or("nothing".to_owned(), |(key, value, time, headers)| {
+            let text =
+                |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            format!("{:?} {:?} {time:?} {headers:?}", text(key), text(value))
+        })
+    };
+    Some(format!(
+        "{place}: record {at}: wanted {}\n  found {}\n  then {}",
+        show(wanted.get(at)),
+        show(found.get(at)),
+        show(found.get(at + 1))
+    ))
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (topic, (wanted, found)) in &self.counts {
+            writeln!(formatter, "{topic:24} wanted {wanted:8}  found {found:8}")?;
+        }
+        for difference in &self.differences {
+            writeln!(formatter, "{difference}")?;
+        }
+        Ok(())
+    }
+}
