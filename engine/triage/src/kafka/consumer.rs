@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
@@ -39,6 +39,34 @@ pub(crate) fn subscribe(properties: &ClientConfig, topic: &str) -> KafkaResult<S
     let consumer: StreamConsumer = properties.create_with_context(events)?;
     consumer.subscribe(&[topic])?;
     Ok(consumer)
+}
+
+/// Whether a failed poll leaves the consumer where it was, so that the next poll may do better. After any other failure it
+/// may already be past records that it never gave: librdkafka reports a damaged batch and goes on behind it.
+pub(crate) fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let KafkaError::MessageConsumption(code) = error else { return false };
+    matches!(
+        code,
+        Code::AllBrokersDown
+            | Code::BrokerTransportFailure
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::NodeUpdate
+            | Code::PollExceeded
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition
+    )
 }
 
 impl Events {
@@ -95,5 +123,19 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_batch_is_not_passed_over() {
+        for code in [RDKafkaErrorCode::BadMessage, RDKafkaErrorCode::BadCompression, RDKafkaErrorCode::NotImplemented] {
+            assert!(!is_passing(&KafkaError::MessageConsumption(code)), "{code}");
+        }
+        assert!(!is_passing(&KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::AllBrokersDown)));
+        assert!(is_passing(&KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown)));
     }
 }

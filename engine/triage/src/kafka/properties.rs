@@ -113,6 +113,8 @@ pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     // A killed engine's partitions are judged by nobody for as long as its session: the least that brokers allow by
     // default, not librdkafka's 45 s.
     properties.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "2000");
+    // Off by default in librdkafka, which would hand out a damaged batch as if it were whole.
+    properties.set("check.crcs", "true");
     merge(&mut properties, &common(config, |name| !is_producers(name)));
     properties
         .set("group.id", &config.group)

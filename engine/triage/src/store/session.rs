@@ -16,6 +16,7 @@ use super::letters::Letters;
 use super::measure::{Measured, Measures, Place};
 use super::route::{self, Routes};
 use crate::config::Config;
+use crate::kafka::consumer::is_passing;
 use crate::kafka::properties;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
@@ -98,7 +99,7 @@ impl<'s> Session<'s> {
                 batch.add(message.detach(), route, &mut self.maker);
                 Ok(())
             }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error.into()),
+            Some(Err(error)) if !is_passing(&error) => Err(error.into()),
             Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
                 tracing::debug!("a topic of the store is not there yet");
                 Ok(())

@@ -12,7 +12,7 @@ use triage_core::reading::Record;
 use super::WorkerError;
 use super::batch::{Batch, Pace, places};
 use super::judge::Judge;
-use crate::kafka::consumer::{Event, StreamConsumer, subscribe};
+use crate::kafka::consumer::{Event, StreamConsumer, is_passing, subscribe};
 use crate::kafka::properties;
 use crate::kafka::topics::Layout;
 use crate::kafka::transaction::{TransactionError, Transactions};
@@ -142,7 +142,7 @@ impl<'c> Session<'c> {
         match polled {
             None => Ok(None),
             Some(Ok(message)) => Ok(Some(message)),
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(WorkerError::Consume(error)),
+            Some(Err(error)) if !is_passing(&error) => Err(WorkerError::Consume(error)),
             Some(Err(error)) => {
                 tracing::warn!(worker = self.index, %error, "a poll failed, and is tried again");
                 Ok(None)

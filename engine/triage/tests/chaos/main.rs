@@ -19,7 +19,13 @@ mod services;
 
 /// The plain interpreter, as the core's own tests use it.
 #[path = "../../../core/tests/equivalence"]
-#[allow(dead_code, unused_imports, clippy::format_collect, clippy::needless_for_each, reason = "plain rather than fast")]
+#[allow(
+    dead_code,
+    unused_imports,
+    clippy::format_collect,
+    clippy::needless_for_each,
+    reason = "plain rather than fast"
+)]
 mod interpreter {
     pub(crate) mod oracle;
 }
@@ -65,12 +71,12 @@ fn nothing_is_lost_or_doubled_whatever_fails() {
     let stream = topics.read("research", plan.partitions);
     readings::assert_all_arrived(&sent, &stream);
     let expected = Expected::of(&rules(), &stream);
-    let mut written = Written::read(&topics, expected.topics(), plan.partitions);
+    let written = Written::read(&topics, expected.topics(), plan.partitions);
     let verdict = Verdict::of(&expected, &written);
     println!("{verdict}");
     assert!(verdict.is_right(), "seed {}, see {}\n{verdict}", plan.seed, folder.display());
 
-    written.assert_that_the_verdict_notices_faults(&expected);
+    written.assert_that_faults_are_noticed(&expected);
     topics.double_one_record("vitals");
     let doubled = Written::read(&topics, expected.topics(), plan.partitions);
     assert!(!Verdict::of(&expected, &doubled).is_right(), "a record doubled by hand was not noticed");

@@ -48,6 +48,12 @@ impl Expected {
         Self(topics)
     }
 
+    /// The first difference of a partition, if there is any.
+    pub(crate) fn difference(&self, topic: &str, partition: usize, found: &[Read]) -> Option<String> {
+        let found: Vec<Wanted> = found.iter().map(got).collect();
+        first_difference(&format!("{topic}/{partition}"), &self.0[topic][partition], &found)
+    }
+
     pub(crate) fn topics(&self) -> impl Iterator<Item = String> + '_ {
         self.0.keys().cloned()
     }
@@ -119,11 +125,10 @@ impl Verdict {
         let mut verdict = Self { counts: BTreeMap::new(), differences: Vec::new() };
         for (topic, partitions) in &expected.0 {
             for (partition, wanted) in partitions.iter().enumerate() {
-                let found: Vec<Wanted> = written.0[topic][partition].iter().map(got).collect();
+                let found = &written.0[topic][partition];
                 let counts = verdict.counts.entry(topic.clone()).or_default();
                 *counts = (counts.0 + wanted.len(), counts.1 + found.len());
-                let place = format!("{topic}/{partition}");
-                verdict.differences.extend(first_difference(&place, wanted, &found));
+                verdict.differences.extend(expected.difference(topic, partition, found));
             }
         }
         verdict

@@ -116,7 +116,7 @@ impl Kafka {
     }
 
     fn java(&self, class: &str) -> Command {
-        let jars = required("TRIAGE_KAFKA_LIBS");
+        let jars = required("SERVICES_KAFKA_LIBS");
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = Command::new("java");
         command.args(["-Xmx512m", "-XX:+UseSerialGC", "-cp", &format!("{jars}/*"), class]);
