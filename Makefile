@@ -8,7 +8,8 @@ DENY = $(TOOLS)/cargo-deny-0.20.2
 FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
 KAFKA = $(TOOLS)/kafka-4.1.0
 MONGODB = $(TOOLS)/secantus-mdb-0.5.3-beta.196
-SERVERS = SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
+READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut -d ' ' -f 1)
+SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench mutants fuzz datasets run
@@ -31,8 +32,8 @@ test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire serve
 chaos: servers ## Exactly once through 250,000 readings and 126 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
 	CHAOS=long $(SERVERS) $(CARGO) test --package triage --features services --test chaos -- --nocapture
 
-# Java 17, Maven, cmake and a C compiler; the MongoDB-wire server is built once, in about nine minutes on two cores.
-servers: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs
+# Java 17, Maven, Python, cmake and a C compiler; the MongoDB-wire server is built once, in about nine minutes on two cores.
+servers: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs $(READERS)/complete
 
 rules: ## Check, format-check and test the rule sets
 	$(TRIAGE) check --deny warnings rules/hospital
@@ -80,6 +81,11 @@ $(KAFKA)/libs/complete: engine/services/pom.xml
 $(MONGODB)/bin/secantusd-rs:
 	CARGO_TARGET_DIR=$(MONGODB)/build $(CARGO) install secantus-mdb --version 0.5.3-beta.196 --ignore-rust-version --root $(MONGODB)
 	rm -rf $(MONGODB)/build
+
+$(READERS)/complete: deploy/readers/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # A tool's folder bears its version, so that another version is installed beside it.
 $(TOOLS)/%:

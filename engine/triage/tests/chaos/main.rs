@@ -23,6 +23,7 @@ mod services;
     dead_code,
     unused_imports,
     clippy::format_collect,
+    clippy::format_push_string,
     clippy::needless_for_each,
     reason = "plain rather than fast"
 )]
