@@ -23,6 +23,9 @@ pub(crate) enum TransactionError {
     /// The clients are of no more use: fenced, or in a state that nobody can know.
     #[error("the clients must start again: {0}")]
     Restart(KafkaError),
+    /// The group has given the partitions of this batch to others.
+    #[error("the group went on without this worker")]
+    Lost,
     /// Deliveries are not acknowledged in time.
     #[error("{0} records are not acknowledged after 30 s")]
     Unacknowledged(i32),
