@@ -14,6 +14,7 @@ use super::batch::{Batch, Pace, places};
 use super::judge::Judge;
 use crate::kafka::consumer::{Event, StreamConsumer, is_passing, subscribe};
 use crate::kafka::properties;
+use crate::kafka::rights::explained;
 use crate::kafka::topics::Layout;
 use crate::kafka::transaction::{TransactionError, Transactions};
 use crate::metrics::Committed;
@@ -147,7 +148,7 @@ impl<'c> Session<'c> {
             Some(Ok(message)) => Ok(Some(message)),
             Some(Err(error)) if !is_passing(&error) => Err(WorkerError::Consume(error)),
             Some(Err(error)) => {
-                tracing::warn!(worker = self.index, %error, "a poll failed, and is tried again");
+                tracing::warn!(worker = self.index, error = explained(&error), "a poll failed, and is tried again");
                 Ok(None)
             }
         }
