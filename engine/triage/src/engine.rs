@@ -145,6 +145,11 @@ impl Engine {
         self.shared.board.all_ready()
     }
 
+    /// What is wrong with the broker or its topics, if anything is.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.board.trouble()
+    }
+
     /// Reads the rules again; blocks until every worker has taken them up.
     pub fn reload(&self, asked_by: &str) -> ReloadOutcome {
         self.reloads.reload(asked_by)
