@@ -9,6 +9,8 @@ mod bed;
 mod services;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -124,4 +126,29 @@ impl Admin {
         let grown = self.runtime.block_on(self.client.create_partitions([&new], &AdminOptions::new())).unwrap();
         assert!(grown.iter().all(Result::is_ok), "{grown:?}");
     }
+}
+
+/// Members that leave while the group is still finding itself.
+#[test]
+fn engines_that_start_and_stop_in_a_row_cost_and_double_nothing() {
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    stop(bed.start_ready(1));
+    let enough = Arc::new(AtomicBool::new(false));
+    let sending = bed.send_until(&enough, 20, Duration::from_millis(20));
+    for round in 0..12_u64 {
+        let engine = bed.start(2);
+        if round % 4 == 0 {
+            wait_for("the engine to be ready", || engine.is_ready());
+        }
+        std::thread::sleep(Duration::from_millis(round * 71));
+        stop(engine);
+    }
+    enough.store(true, Ordering::Relaxed);
+    let sent = sending.join().unwrap();
+    let engine = bed.start(1);
+    let seen = bed.read("every", sent);
+    let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
+    assert_eq!((seen.len(), origins.len()), (sent, sent));
+    stop(engine);
 }

@@ -61,14 +61,14 @@ impl Seen {
 
 impl Bed {
     pub(crate) fn new(partitions: i32) -> Self {
-        if let Ok(level) = std::env::var("BED_LOG") {
-            let _ = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).try_init();
-        }
         let broker = noida::kafka::spawn("127.0.0.1:0").unwrap();
         Self::at(broker, partitions)
     }
 
     pub(crate) fn at(broker: SocketAddr, partitions: i32) -> Self {
+        if let Ok(level) = std::env::var("BED_LOG") {
+            let _ = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).try_init();
+        }
         let bed = Self { broker, rules: tempfile::tempdir().unwrap(), partitions };
         bed.write("a.rules", STREAM);
         bed.write("b.rules", RULES);
