@@ -48,10 +48,11 @@ fn a_broker_that_hangs_for_longer_than_session_and_transaction_costs_and_doubles
     let sending = std::thread::spawn(move || {
         for chunk in 0..400 {
             readings.send(chunk * 20..chunk * 20 + 20);
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(20));
         }
     });
-    std::thread::sleep(Duration::from_secs(1));
+    wait_for("both partitions to be judged", || engine.rulesets().len() == 2);
+    std::thread::sleep(Duration::from_secs(4));
     kafka.signal("-STOP");
     std::thread::sleep(Duration::from_secs(20));
     kafka.signal("-CONT");

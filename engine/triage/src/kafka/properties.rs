@@ -114,8 +114,8 @@ pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     let mut properties = ClientConfig::new();
     properties.set("fetch.queue.backoff.ms", "10").set("fetch.error.backoff.ms", "100");
     // A killed engine's partitions are judged by nobody for as long as its session: the least that brokers allow by
-    // default, not librdkafka's 45 s.
-    properties.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "2000");
+    // default, not librdkafka's 45 s. A partition that moves waits for a heartbeat of each side.
+    properties.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "1000");
     // Off by default in librdkafka, which would hand out a damaged batch as if it were whole.
     properties.set("check.crcs", "true");
     // A rebalance takes away only what another worker is to have; the rest is judged on.
