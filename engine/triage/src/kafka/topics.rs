@@ -164,9 +164,8 @@ impl Survey {
     fn warnings(&self, program: &Program) -> Vec<String> {
         let stream = (self.needed.stream.clone(), Use::Stream);
         let uses = outputs(program).into_iter().chain([stream]);
-        let settings = |topic: &String| match topic == &self.needed.stream {
-            true => Some(&self.needed.settings),
-            false => self.settings.get(topic),
+        let settings = |topic: &String| {
+            if topic == &self.needed.stream { Some(&self.needed.settings) } else { self.settings.get(topic) }
         };
         uses.filter_map(|(topic, purpose)| settings(&topic)?.warning(&topic, purpose)).collect()
     }

@@ -220,7 +220,9 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Settings {
         let mut settings = Settings::default();
-        pairs.iter().for_each(|(name, value)| settings.add((*name).to_owned(), (*value).to_owned(), true));
+        for (name, value) in pairs {
+            settings.add((*name).to_owned(), (*value).to_owned(), true);
+        }
         settings
     }
 
@@ -247,8 +249,8 @@ mod tests {
     #[test]
     fn short_retention_and_ageing_alerts_are_told() {
         let hour = settings(&[("cleanup.policy", "delete"), ("retention.ms", "3600000")]);
-        assert!(hour.warning("t", Use::Derived).unwrap().contains("less than a day"));
-        assert!(hour.warning("alerts.t", Use::Alerts).unwrap().contains("still open"));
+        assert!(hour.warning("t", Use::Derived).is_some_and(|text| text.contains("less than a day")));
+        assert!(hour.warning("alerts.t", Use::Alerts).is_some_and(|text| text.contains("still open")));
         let kept = settings(&[("cleanup.policy", "delete"), ("retention.ms", "-1")]);
         assert_eq!(kept.warning("t", Use::Stream), None);
         let compacted = settings(&[("cleanup.policy", "compact"), ("retention.ms", "3600000")]);
