@@ -54,7 +54,7 @@ fn a_broker_that_hangs_for_longer_than_session_and_transaction_costs_and_doubles
     wait_for("both partitions to be judged", || engine.rulesets().len() == 2);
     std::thread::sleep(Duration::from_secs(4));
     kafka.signal("-STOP");
-    std::thread::sleep(Duration::from_secs(20));
+    std::thread::sleep(Duration::from_secs(15));
     kafka.signal("-CONT");
     sending.join().unwrap();
     let seen = bed.read("every", 8_000);
