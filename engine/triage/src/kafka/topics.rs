@@ -97,6 +97,13 @@ impl Topics {
         if !faults.is_empty() {
             return Err(TopicError::Unfit(faults));
         }
+        for topic in &survey.untold {
+            tracing::warn!(
+                topic,
+                "the topic's settings are not checked: the broker does not tell them, \
+                 perhaps because this user lacks the right `DescribeConfigs` on it"
+            );
+        }
         for warning in survey.warnings(program) {
             tracing::warn!("{warning}");
         }
@@ -133,6 +140,8 @@ fn outputs(program: &Program) -> Vec<(String, Use)> {
 struct Survey {
     partitions: BTreeMap<String, i32>,
     settings: BTreeMap<String, Settings>,
+    /// Topics whose settings the broker does not tell.
+    untold: Vec<String>,
     needed: Needed,
 }
 
@@ -140,10 +149,12 @@ fn survey(admin: &Admin<'_>, program: &Program) -> Result<Survey, TopicError> {
     let partitions = admin.partitions()?;
     let outputs = outputs(program).into_iter().map(|(topic, _)| topic);
     let there = outputs.chain([program.stream().to_owned()]).filter(|topic| partitions.contains_key(topic));
-    let mut settings = admin.settings(&there.collect::<Vec<_>>())?;
+    let there: Vec<String> = there.collect();
+    let mut settings = admin.settings(&there)?;
+    let untold = there.into_iter().filter(|topic| !settings.contains_key(topic)).collect();
     let stream = settings.remove(program.stream()).unwrap_or_default();
     let has = partitions.get(program.stream()).copied().unwrap_or(admin.config.kafka.partitions);
-    Ok(Survey { partitions, settings, needed: Needed::new(program.stream(), has, stream) })
+    Ok(Survey { partitions, settings, untold, needed: Needed::new(program.stream(), has, stream) })
 }
 
 impl Survey {
