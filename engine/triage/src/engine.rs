@@ -23,6 +23,9 @@ use crate::shutdown::{Backoff, Shutdown};
 use crate::store;
 use crate::worker;
 
+/// How often a running engine looks at its topics.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// Why an engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -142,6 +145,11 @@ impl Engine {
         self.shared.board.all_ready()
     }
 
+    /// What is wrong with the broker or its topics, if anything is.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.board.trouble()
+    }
+
     /// Reads the rules again; blocks until every worker has taken them up.
     pub fn reload(&self, asked_by: &str) -> ReloadOutcome {
         self.reloads.reload(asked_by)
@@ -220,6 +228,8 @@ fn supervise(shared: &Arc<Shared>) -> Result<(), EndError> {
 
 fn run_workers(shared: &Arc<Shared>) -> Result<(), EndError> {
     let Some(layout) = wait_for_topics(shared)? else { return Ok(()) };
+    let looking = Arc::clone(shared);
+    let looker = named("topics".to_owned(), move || look_at_topics(&looking))?;
     let mut workers = Vec::new();
     for index in 0..shared.config.workers() {
         let shared = Arc::clone(shared);
@@ -230,6 +240,10 @@ fn run_workers(shared: &Arc<Shared>) -> Result<(), EndError> {
         if worker.join().is_err() {
             broken = Some(EndError::Broken(format!("worker {index}")));
         }
+    }
+    shared.shutdown.ask();
+    if looker.join().is_err() {
+        broken = broken.or_else(|| Some(EndError::Broken("the thread that looks at topics".to_owned())));
     }
     broken.map_or(Ok(()), Err)
 }
@@ -254,6 +268,21 @@ fn wait_for_topics(shared: &Shared) -> Result<Option<Layout>, TopicError> {
         shared.shutdown.sleep(backoff.take());
     }
     Ok(None)
+}
+
+/// Others change topics while the engine runs. What does not fit any more is said before a record fails on it, if it can
+/// be; the workers go on: what they cannot send they try again.
+fn look_at_topics(shared: &Shared) {
+    while !shared.shutdown.sleep(LOOK_EVERY) {
+        match shared.topics.look(&shared.config, &shared.current.load_full().program) {
+            Ok(()) => shared.board.set_trouble(None),
+            Err(error) if error.is_passing() => tracing::debug!(%error, "topics cannot be looked at"),
+            Err(error) => {
+                tracing::error!(%error, "topics are not as they must be any more");
+                shared.board.set_trouble(Some(error.to_string()));
+            }
+        }
+    }
 }
 
 fn named<T: Send + 'static>(

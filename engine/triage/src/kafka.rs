@@ -2,5 +2,6 @@
 
 pub(crate) mod consumer;
 pub(crate) mod properties;
+pub(crate) mod rights;
 pub(crate) mod topics;
 pub(crate) mod transaction;

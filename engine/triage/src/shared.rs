@@ -39,8 +39,9 @@ pub(crate) struct Shared {
 pub(crate) enum WorkerState {
     /// It makes its clients, and has no rule set.
     Starting,
-    /// It judges readings by the rule set of this generation.
-    Running { generation: u64, connected: bool },
+    /// It judges readings by the rule set of this generation; `joined` once the group has said which partitions are its own,
+    /// be it none.
+    Running { generation: u64, connected: bool, joined: bool },
     /// It waits before it makes new clients.
     Failing { error: String },
     /// It has ended, as asked.
@@ -51,7 +52,7 @@ pub(crate) enum WorkerState {
 
 impl WorkerState {
     fn is_ready(&self) -> bool {
-        matches!(self, Self::Running { connected: true, .. })
+        matches!(self, Self::Running { connected: true, joined: true, .. })
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
+use crate::kafka::rights::explained;
 use crate::kafka::topics::Layout;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::{Shared, WorkerState};
@@ -21,10 +22,10 @@ use session::Session;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkerError {
     /// A client cannot be made, or does not get through to the broker.
-    #[error("the broker cannot be used: {0}")]
+    #[error("the broker cannot be used: {}", explained(.0))]
     Open(KafkaError),
     /// The consumer is of no more use.
-    #[error("the consumer failed: {0}")]
+    #[error("the consumer failed: {}", explained(.0))]
     Consume(KafkaError),
     /// The producer is of no more use.
     #[error(transparent)]

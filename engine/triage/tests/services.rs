@@ -9,6 +9,12 @@ mod bed;
 mod services;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 
 use bed::{Bed, Seen, stop, wait_for};
 use services::Kafka;
@@ -56,5 +62,123 @@ fn a_broker_that_is_killed_and_comes_back_costs_no_reading_and_doubles_none() {
     let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
     assert_eq!((seen.len(), origins.len()), (4_000, 4_000));
     wait_for("the engine to be ready again", || engine.is_ready());
+    stop(engine);
+}
+
+/// Longer than the session and the transaction may be silent: both are over when the broker goes on.
+#[test]
+fn a_broker_that_hangs_for_longer_than_session_and_transaction_costs_and_doubles_nothing() {
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    let layers = bed.layers(2).flag("kafka.properties.transaction.timeout.ms", "8000");
+    let engine = bed.start_with(layers.flag("kafka.properties.message.timeout.ms", "8000"));
+    wait_for("the engine to be ready", || engine.is_ready());
+    let readings = bed.producer();
+    let sending = std::thread::spawn(move || {
+        for chunk in 0..400 {
+            readings.send(chunk * 20..chunk * 20 + 20);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    wait_for("both partitions to be judged", || engine.rulesets().len() == 2);
+    std::thread::sleep(Duration::from_secs(4));
+    kafka.signal("-STOP");
+    std::thread::sleep(Duration::from_secs(15));
+    kafka.signal("-CONT");
+    sending.join().unwrap();
+    let seen = bed.read("every", 8_000);
+    let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
+    assert_eq!((seen.len(), origins.len()), (8_000, 8_000));
+    wait_for("the engine to be ready again", || engine.is_ready());
+    stop(engine);
+}
+
+#[test]
+fn topics_that_would_lose_records_are_refused_all_at_once() {
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    let admin = Admin::new(&bed);
+    admin.make("research", 2, &[("cleanup.policy", "compact")]);
+    admin.make("every", 1, &[("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "1000")]);
+    admin.make("alerts.high", 2, &[("message.timestamp.before.max.ms", "1000")]);
+    let error = bed.start(1).join().unwrap_err().to_string();
+    for expected in [
+        "topic `research` is compacted",
+        "topic `every` has 1 partitions, and the stream `research` has 2",
+        "topic `every` takes records of 1000 bytes",
+        "topic `every` replaces the time of a reading",
+        "topic `alerts.high` has `message.timestamp.before.max.ms` at 1000",
+    ] {
+        assert!(error.contains(expected), "{expected} is not in: {error}");
+    }
+}
+
+/// New partitions of the stream are found; what comes on them waits, and is neither lost nor sent elsewhere.
+#[test]
+fn a_stream_that_grows_is_told_and_goes_on_when_its_topics_have_grown_too() {
+    let kafka = Kafka::start();
+    let mut bed = Bed::at(kafka.bootstrap().parse().unwrap(), 1);
+    let engine = bed.start_ready(1);
+    let admin = Admin::new(&bed);
+    bed.producer().send(0..10);
+    admin.grow("research", 2);
+    bed.partitions = 2;
+    bed.producer().send(10..20);
+    wait_for("the engine to say so", || engine.trouble().is_some_and(|trouble| trouble.contains("`every` has 1")));
+    ["every", "high", "alerts.high", "dead-letters"].into_iter().for_each(|topic| admin.grow(topic, 2));
+    let seen = bed.read("every", 20);
+    let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
+    assert_eq!((seen.len(), origins.len()), (20, 20));
+    wait_for("the trouble to be over", || engine.trouble().is_none() && engine.is_ready());
+    stop(engine);
+}
+
+struct Admin {
+    client: AdminClient<DefaultClientContext>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Admin {
+    fn new(bed: &Bed) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        Self { client: bed.client().create().unwrap(), runtime }
+    }
+
+    fn make(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+        let made = self.runtime.block_on(self.client.create_topics([&new], &AdminOptions::new())).unwrap();
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    fn grow(&self, topic: &str, partitions: usize) {
+        let new = NewPartitions::new(topic, partitions);
+        let grown = self.runtime.block_on(self.client.create_partitions([&new], &AdminOptions::new())).unwrap();
+        assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+    }
+}
+
+/// Members that leave while the group is still finding itself.
+#[test]
+fn engines_that_start_and_stop_in_a_row_cost_and_double_nothing() {
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    stop(bed.start_ready(1));
+    let enough = Arc::new(AtomicBool::new(false));
+    let sending = bed.send_until(&enough, 20, Duration::from_millis(20));
+    for round in 0..12_u64 {
+        let engine = bed.start(2);
+        if round % 4 == 0 {
+            wait_for("the engine to be ready", || engine.is_ready());
+        }
+        std::thread::sleep(Duration::from_millis(round * 71));
+        stop(engine);
+    }
+    enough.store(true, Ordering::Relaxed);
+    let sent = sending.join().unwrap();
+    let engine = bed.start(1);
+    let seen = bed.read("every", sent);
+    let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
+    assert_eq!((seen.len(), origins.len()), (sent, sent));
     stop(engine);
 }

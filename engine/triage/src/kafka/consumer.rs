@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Assigned(Vec<i32>),
     /// These are no longer.
     Revoked(Vec<i32>),
+    /// These have been taken from us: the group has gone on without this member.
+    Lost(Vec<i32>),
     /// The stable end of each partition: one past the last record that a reader may see.
     Ends(Vec<(i32, i64)>),
     /// Whether some broker is connected.
@@ -101,9 +103,10 @@ impl ClientContext for Events {
 }
 
 impl ConsumerContext for Events {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(partitions) => self.push(Event::Assigned(numbers(partitions))),
+            Rebalance::Revoke(partitions) if consumer.assignment_lost() => self.push(Event::Lost(numbers(partitions))),
             Rebalance::Revoke(partitions) => self.push(Event::Revoked(numbers(partitions))),
             Rebalance::Error(error) => tracing::warn!(%error, "a rebalance failed"),
         }

@@ -73,6 +73,9 @@ const PRODUCER_ONLY: &[&str] = &[
     "retry.backoff.max.ms",
 ];
 
+/// Partitions that are added to a topic are found this soon, not after librdkafka's 5 minutes.
+const METADATA_AGE_MS: &str = "10000";
+
 const CONSUMER_PREFIXES: &[&str] = &["fetch.", "queued."];
 const PRODUCER_PREFIXES: &[&str] = &["queue.buffering.", "compression."];
 
@@ -111,10 +114,16 @@ pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     let mut properties = ClientConfig::new();
     properties.set("fetch.queue.backoff.ms", "10").set("fetch.error.backoff.ms", "100");
     // A killed engine's partitions are judged by nobody for as long as its session: the least that brokers allow by
-    // default, not librdkafka's 45 s.
-    properties.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "2000");
+    // default, not librdkafka's 45 s. A partition that moves waits for a heartbeat of each side.
+    properties.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "1000");
     // Off by default in librdkafka, which would hand out a damaged batch as if it were whole.
     properties.set("check.crcs", "true");
+    // A rebalance takes away only what another worker is to have; the rest is judged on.
+    properties.set("partition.assignment.strategy", "cooperative-sticky");
+    // What is fetched ahead, per worker: enough for several batches. While a worker waits for the broker nothing more is
+    // fetched, so memory stays bounded.
+    properties.set("queued.max.messages.kbytes", "16384").set("fetch.max.bytes", "16777216");
+    properties.set("topic.metadata.refresh.interval.ms", METADATA_AGE_MS);
     merge(&mut properties, &common(config, |name| !is_producers(name)));
     properties
         .set("group.id", &config.group)
@@ -136,11 +145,18 @@ pub(crate) fn producer(config: &KafkaConfig, transactional_id: &str, largest_rec
         .set("transaction.timeout.ms", "60000")
         .set("message.timeout.ms", "30000")
         .set("queue.buffering.max.messages", "500000")
+        .set("queue.buffering.max.kbytes", largest_queue_kib(largest_record).to_string())
+        .set("topic.metadata.refresh.interval.ms", METADATA_AGE_MS)
         .set("compression.type", "lz4")
         .set("message.max.bytes", largest_record.to_string());
     merge(&mut properties, &common(config, |name| !is_consumers(name)));
     properties.set("transactional.id", transactional_id).set("enable.idempotence", "true");
     properties
+}
+
+/// Room for the outputs of a batch; a worker whose queue is full waits for the broker. Never less than two of the largest.
+fn largest_queue_kib(largest_record: usize) -> usize {
+    (largest_record / 512 + 1).max(64 * 1024)
 }
 
 fn common(config: &KafkaConfig, keep: impl Fn(&str) -> bool) -> ClientConfig {

@@ -1,28 +1,26 @@
-//! The topics that a rule set writes to: made where they are missing, checked where they are there. Done at start and
-//! before a reload is taken up, so that no record finds its topic missing or too narrow.
+//! The topics that a rule set reads and writes: made where they are missing, checked where they are there. Done at start
+//! and before a reload is taken up, so that no record finds its topic missing or too narrow; looked at again while the
+//! engine runs, because others change topics too.
+
+mod admin;
+mod fault;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use triage_core::program::Program;
 
 use super::properties;
+use super::rights::explained;
 use crate::config::{Config, KafkaConfig};
+use admin::Admin;
+pub(crate) use fault::Fault;
+use fault::{Needed, Settings, Use};
 
 /// Where records go that are no readings.
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
-
-/// Room for key, headers and framing beside a value.
-const ENVELOPE: usize = 16 * 1024;
-
-/// What a Kafka broker takes when nobody has said anything.
-const BROKERS_DEFAULT: usize = 1_048_588;
-
-/// How long one request to the broker may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Seven days: longer than any reader of alerts is away.
 const ALERT_COMPACTION_LAG_MS: &str = "604800000";
@@ -31,7 +29,7 @@ const ALERT_COMPACTION_LAG_MS: &str = "604800000";
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// The broker does not answer, or not well.
-    #[error("the broker does not answer: {0}")]
+    #[error("the broker does not answer: {}", explained(.0))]
     Broker(KafkaError),
     /// The runtime that waits for the broker cannot be made.
     #[error("cannot wait for the broker: {0}")]
@@ -44,34 +42,24 @@ pub enum TopicError {
         /// The broker's reason.
         reason: String,
     },
-    /// A topic has too few partitions.
-    #[error("topic `{topic}` has {has} partitions, and the stream `{stream}` has {needs}: add partitions to `{topic}`")]
-    TooFewPartitions {
-        /// The topic.
-        topic: String,
-        /// How many it has.
-        has: i32,
-        /// The stream.
-        stream: String,
-        /// How many the stream has.
-        needs: i32,
-    },
-    /// A topic does not take the largest record that may have to go there.
-    #[error("topic `{topic}` takes records of {has} bytes, {needs} are needed: raise its `max.message.bytes`")]
-    TooNarrow {
-        /// The topic.
-        topic: String,
-        /// Its limit.
-        has: usize,
-        /// What is needed.
-        needs: usize,
-    },
+    /// A topic is there, and the broker does not show it.
+    #[error(
+        "topic `{0}` is there and cannot be seen: just made by another, or this user lacks the right `Describe` on it"
+    )]
+    Hidden(String),
+    /// Topics are there, and not as they must be.
+    #[error("{}", in_one_line(.0))]
+    Unfit(Vec<Fault>),
+}
+
+fn in_one_line(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl TopicError {
     /// Whether waiting may help.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Broker(_))
+        matches!(self, Self::Broker(_) | Self::Hidden(_))
     }
 }
 
@@ -80,14 +68,6 @@ impl TopicError {
 pub(crate) struct Layout {
     /// The largest record that a producer may have to send.
     pub(crate) largest_record: usize,
-}
-
-/// What a topic is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Derived,
-    Alerts,
-    DeadLetters,
 }
 
 /// Makes and checks topics. One client for the life of the engine: making one takes longer than all it asks.
@@ -106,29 +86,41 @@ impl Topics {
         Ok(Self { client: properties::plain(config).create().map_err(TopicError::Broker)? })
     }
 
-    /// Makes and checks every topic that `program` reads or writes. Blocks.
+    /// Makes what is missing of the topics that `program` reads or writes, and checks the others. Blocks.
     pub(crate) fn ensure(&self, config: &Config, program: &Program) -> Result<Layout, TopicError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(TopicError::Runtime)?;
-        let admin = Admin { client: &self.client, runtime, config };
-        let mut partitions = admin.partitions()?;
-        let stream = program.stream();
-        if !partitions.contains_key(stream) {
-            admin.make(stream, config.kafka.partitions, &[])?;
-            partitions.insert(stream.to_owned(), config.kafka.partitions);
+        let admin = Admin::new(&self.client, config)?;
+        let survey = survey(&admin, program)?;
+        if !survey.partitions.contains_key(program.stream()) {
+            admin.make(program.stream(), survey.needed.partitions, &[])?;
         }
-        let needed = Needed {
-            stream,
-            partitions: partitions.get(stream).copied().unwrap_or(config.kafka.partitions),
-            stream_limit: admin.limit(stream)?.unwrap_or(BROKERS_DEFAULT),
-        };
-        for (topic, purpose) in outputs(program) {
-            match partitions.get(&topic) {
-                Some(has) => admin.check(&topic, purpose, *has, &needed)?,
-                None => admin.make_output(&topic, purpose, &needed)?,
-            }
+        let faults = survey.faults(program, config.engine.max_record_bytes);
+        if !faults.is_empty() {
+            return Err(TopicError::Unfit(faults));
         }
-        Ok(Layout { largest_record: needed.roomy() })
+        for topic in &survey.untold {
+            tracing::warn!(
+                topic,
+                "the topic's settings are not checked: the broker does not tell them, \
+                 perhaps because this user lacks the right `DescribeConfigs` on it"
+            );
+        }
+        for warning in survey.warnings(program) {
+            tracing::warn!("{warning}");
+        }
+        for (topic, purpose) in survey.missing(program) {
+            make_output(&admin, &topic, purpose, &survey.needed)?;
+        }
+        Ok(Layout { largest_record: survey.needed.roomy() })
+    }
+
+    /// Looks whether all is still as it must be; makes nothing.
+    pub(crate) fn look(&self, config: &Config, program: &Program) -> Result<(), TopicError> {
+        let survey = survey(&Admin::new(&self.client, config)?, program)?;
+        let mut faults = survey.faults(program, config.engine.max_record_bytes);
+        let stream = [program.stream().to_owned()].into_iter().filter(|stream| !survey.partitions.contains_key(stream));
+        let outputs = survey.missing(program).into_iter().map(|(topic, _)| topic);
+        faults.extend(stream.chain(outputs).map(|topic| Fault::Gone { topic }));
+        if faults.is_empty() { Ok(()) } else { Err(TopicError::Unfit(faults)) }
     }
 }
 
@@ -144,101 +136,58 @@ fn outputs(program: &Program) -> Vec<(String, Use)> {
     derived.chain(alerts).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).collect()
 }
 
-/// What the stream asks of the outputs.
-struct Needed<'a> {
-    stream: &'a str,
-    partitions: i32,
-    stream_limit: usize,
+/// What is there.
+struct Survey {
+    partitions: BTreeMap<String, i32>,
+    settings: BTreeMap<String, Settings>,
+    /// Topics whose settings the broker does not tell.
+    untold: Vec<String>,
+    needed: Needed,
 }
 
-impl Needed<'_> {
-    /// A dead letter carries its record whole; derived records and alerts carry at most a reading.
-    fn limit(&self, purpose: Use, largest_value: usize) -> usize {
-        match purpose {
-            Use::DeadLetters => self.stream_limit + ENVELOPE,
-            Use::Derived | Use::Alerts => self.stream_limit.min(largest_value) + ENVELOPE,
+fn survey(admin: &Admin<'_>, program: &Program) -> Result<Survey, TopicError> {
+    let partitions = admin.partitions()?;
+    let outputs = outputs(program).into_iter().map(|(topic, _)| topic);
+    let there = outputs.chain([program.stream().to_owned()]).filter(|topic| partitions.contains_key(topic));
+    let there: Vec<String> = there.collect();
+    let mut settings = admin.settings(&there)?;
+    let untold = there.into_iter().filter(|topic| !settings.contains_key(topic)).collect();
+    let stream = settings.remove(program.stream()).unwrap_or_default();
+    let has = partitions.get(program.stream()).copied().unwrap_or(admin.config.kafka.partitions);
+    Ok(Survey { partitions, settings, untold, needed: Needed::new(program.stream(), has, stream) })
+}
+
+impl Survey {
+    fn missing(&self, program: &Program) -> Vec<(String, Use)> {
+        outputs(program).into_iter().filter(|(topic, _)| !self.partitions.contains_key(topic)).collect()
+    }
+
+    fn faults(&self, program: &Program, largest_value: usize) -> Vec<Fault> {
+        let mut faults = self.needed.faults_of_stream();
+        for (topic, purpose) in outputs(program) {
+            let Some(has) = self.partitions.get(&topic) else { continue };
+            let settings = self.settings.get(&topic).cloned().unwrap_or_default();
+            faults.extend(self.needed.faults(&topic, purpose, *has, &settings, largest_value));
         }
+        faults
     }
 
-    /// What a topic is made for: an alert's text may say a field more than once.
-    fn roomy(&self) -> usize {
-        self.stream_limit * 2 + ENVELOPE
-    }
-}
-
-struct Admin<'a> {
-    client: &'a AdminClient<DefaultClientContext>,
-    runtime: tokio::runtime::Runtime,
-    config: &'a Config,
-}
-
-impl Admin<'_> {
-    /// Every topic's number of partitions. All are asked for, because asking for one by name may make it.
-    fn partitions(&self) -> Result<BTreeMap<String, i32>, TopicError> {
-        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(TopicError::Broker)?;
-        let topics = metadata.topics().iter();
-        Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect())
-    }
-
-    fn make_output(&self, topic: &str, purpose: Use, needed: &Needed<'_>) -> Result<(), TopicError> {
-        let limit = needed.roomy().to_string();
-        let mut properties = vec![("max.message.bytes", limit.as_str())];
-        if purpose == Use::Alerts {
-            properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", ALERT_COMPACTION_LAG_MS)]);
-        }
-        self.make(topic, needed.partitions, &properties)
-    }
-
-    fn make(&self, topic: &str, partitions: i32, properties: &[(&str, &str)]) -> Result<(), TopicError> {
-        let replicas = match self.config.kafka.replication {
-            0 => -1,
-            replicas => replicas,
+    fn warnings(&self, program: &Program) -> Vec<String> {
+        let stream = (self.needed.stream.clone(), Use::Stream);
+        let uses = outputs(program).into_iter().chain([stream]);
+        let settings = |topic: &String| {
+            if topic == &self.needed.stream { Some(&self.needed.settings) } else { self.settings.get(topic) }
         };
-        let mut wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas));
-        for (name, value) in properties {
-            wanted = wanted.set(name, value);
-        }
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-        let results =
-            self.runtime.block_on(self.client.create_topics([&wanted], &options)).map_err(TopicError::Broker)?;
-        match results.into_iter().next() {
-            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
-            Some(Err((_, code))) => Err(TopicError::NotMade { topic: topic.to_owned(), reason: code.to_string() }),
-            Some(Ok(_)) | None => {
-                tracing::info!(topic, partitions, "topic made");
-                Ok(())
-            }
-        }
+        uses.filter_map(|(topic, purpose)| settings(&topic)?.warning(&topic, purpose)).collect()
     }
+}
 
-    fn check(&self, topic: &str, purpose: Use, has: i32, needed: &Needed<'_>) -> Result<(), TopicError> {
-        if has < needed.partitions {
-            let stream = needed.stream.to_owned();
-            return Err(TopicError::TooFewPartitions {
-                topic: topic.to_owned(),
-                has,
-                stream,
-                needs: needed.partitions,
-            });
-        }
-        let needs = needed.limit(purpose, self.config.engine.max_record_bytes);
-        match self.limit(topic)? {
-            Some(has) if has < needs => Err(TopicError::TooNarrow { topic: topic.to_owned(), has, needs }),
-            _ => Ok(()),
-        }
+fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) -> Result<(), TopicError> {
+    let limit = needed.roomy().to_string();
+    let mut properties = vec![("max.message.bytes", limit.as_str())];
+    properties.extend(needed.settings.time_limits());
+    if purpose == Use::Alerts {
+        properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", ALERT_COMPACTION_LAG_MS)]);
     }
-
-    /// The topic's `max.message.bytes`; none if we may not ask.
-    fn limit(&self, topic: &str) -> Result<Option<usize>, TopicError> {
-        let resource = ResourceSpecifier::Topic(topic);
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let results =
-            self.runtime.block_on(self.client.describe_configs([&resource], &options)).map_err(TopicError::Broker)?;
-        let Some(Ok(found)) = results.into_iter().next() else {
-            tracing::warn!(topic, "the topic's limits cannot be read, and are not checked");
-            return Ok(None);
-        };
-        let value = found.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
-        Ok(value.and_then(|value| value.parse().ok()))
-    }
+    admin.make(topic, needed.partitions, &properties)
 }

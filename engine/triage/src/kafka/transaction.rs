@@ -7,9 +7,11 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::rights::explained;
 
 /// How long a step of the protocol may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,11 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TransactionError {
     /// The transaction is to be aborted; the same clients can go on with the same records.
-    #[error("the transaction must be aborted: {0}")]
+    #[error("the transaction must be aborted: {}", explained(.0))]
     Abort(KafkaError),
     /// The clients are of no more use: fenced, or in a state that nobody can know.
-    #[error("the clients must start again: {0}")]
+    #[error("the clients must start again: {}", explained(.0))]
     Restart(KafkaError),
+    /// The group has given the partitions of this batch to others.
+    #[error("the group went on without this worker")]
+    Lost,
     /// Deliveries are not acknowledged in time.
     #[error("{0} records are not acknowledged after 30 s")]
     Unacknowledged(i32),
@@ -158,10 +163,11 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
+        if let Err((error, message)) = result {
             let earlier = self.failed.fetch_add(1, Ordering::Relaxed);
             if earlier == 0 {
-                tracing::warn!(%error, "a record was not delivered");
+                let (topic, error) = (message.topic(), explained(error));
+                tracing::warn!(topic, partition = message.partition(), error, "a record was not delivered");
             }
         }
     }

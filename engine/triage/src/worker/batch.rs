@@ -12,15 +12,25 @@ use triage_core::reading::Record;
 #[derive(Default)]
 pub(crate) struct Batch<'c> {
     messages: Vec<BorrowedMessage<'c>>,
+    bytes: usize,
 }
+
+/// A batch of this many bytes is full, however few its records are: a worker's memory stays bounded.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 impl<'c> Batch<'c> {
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
+        self.bytes = 0;
     }
 
     pub(crate) fn push(&mut self, message: BorrowedMessage<'c>) {
+        self.bytes += message.key_len() + message.payload_len();
         self.messages.push(message);
+    }
+
+    pub(crate) fn is_full(&self, most_records: usize) -> bool {
+        self.messages.len() >= most_records || self.bytes >= MOST_BYTES
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -14,6 +14,7 @@ use super::batch::{Batch, Pace, places};
 use super::judge::Judge;
 use crate::kafka::consumer::{Event, StreamConsumer, is_passing, subscribe};
 use crate::kafka::properties;
+use crate::kafka::rights::explained;
 use crate::kafka::topics::Layout;
 use crate::kafka::transaction::{TransactionError, Transactions};
 use crate::metrics::Committed;
@@ -57,6 +58,7 @@ pub(crate) struct Session<'c> {
     pace: Pace,
     backoff: Backoff,
     connected: bool,
+    joined: bool,
     committed: BTreeMap<i32, i64>,
 }
 
@@ -70,6 +72,7 @@ impl<'c> Session<'c> {
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
             connected: true,
+            joined: false,
             committed: BTreeMap::new(),
         };
         session.announce();
@@ -112,7 +115,8 @@ impl<'c> Session<'c> {
     }
 
     fn announce(&self) {
-        let state = WorkerState::Running { generation: self.judge.generation(), connected: self.connected };
+        let Self { connected, joined, .. } = *self;
+        let state = WorkerState::Running { generation: self.judge.generation(), connected, joined };
         self.shared.board.set(self.index, state);
     }
 
@@ -120,7 +124,7 @@ impl<'c> Session<'c> {
         let Some(first) = self.poll(IDLE, batch)? else { return Ok(()) };
         batch.push(first);
         let until = Instant::now() + self.pace.window();
-        while batch.len() < self.shared.config.engine.batch_size && !self.shared.shutdown.is_asked() {
+        while !batch.is_full(self.shared.config.engine.batch_size) && !self.shared.shutdown.is_asked() {
             let left = until.saturating_duration_since(Instant::now());
             match self.poll(left.min(IDLE), batch)? {
                 Some(message) => batch.push(message),
@@ -144,7 +148,7 @@ impl<'c> Session<'c> {
             Some(Ok(message)) => Ok(Some(message)),
             Some(Err(error)) if !is_passing(&error) => Err(WorkerError::Consume(error)),
             Some(Err(error)) => {
-                tracing::warn!(worker = self.index, %error, "a poll failed, and is tried again");
+                tracing::warn!(worker = self.index, error = explained(&error), "a poll failed, and is tried again");
                 Ok(None)
             }
         }
@@ -154,14 +158,32 @@ impl<'c> Session<'c> {
         match event {
             Event::Assigned(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions assigned");
+                self.member(true);
             }
             Event::Revoked(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions revoked");
                 batch.drop_partitions(&partitions);
                 self.forget_partitions(&partitions);
             }
+            Event::Lost(partitions) => {
+                tracing::warn!(
+                    worker = self.index,
+                    ?partitions,
+                    "partitions lost: the group went on without this worker"
+                );
+                batch.drop_partitions(&partitions);
+                self.forget_partitions(&partitions);
+                self.member(false);
+            }
             Event::Ends(ends) => self.measure_lag(&ends),
             Event::Connected(connected) => self.connection(connected),
+        }
+    }
+
+    fn member(&mut self, joined: bool) {
+        if joined != self.joined {
+            self.joined = joined;
+            self.announce();
         }
     }
 
@@ -226,6 +248,10 @@ impl<'c> Session<'c> {
         let Some(group) = consumer.group_metadata() else {
             return Err(TransactionError::Abort(KafkaError::Canceled));
         };
+        // After the metadata, not before: a member that the group has put out may carry metadata that no broker refuses.
+        if consumer.assignment_lost() {
+            return Err(TransactionError::Lost);
+        }
         transactions.commit(&offsets, &group)?;
         self.publish(records, ends, begun, sent);
         Ok(())
@@ -250,8 +276,12 @@ impl<'c> Session<'c> {
     }
 
     /// Reads the batch again. A partition that cannot be rewound must not go on: its readings would be skipped, so the
-    /// clients are given up and new ones begin at the committed offsets.
+    /// clients are given up and new ones begin at the committed offsets. Lost partitions need no rewinding: nothing of
+    /// them is committed any more, and whoever gets them begins at the committed offsets.
     fn rewind(&self, batch: &Batch<'c>) -> Result<(), WorkerError> {
+        if self.clients.consumer.assignment_lost() {
+            return Ok(());
+        }
         let starts = places(self.judge.program().stream(), &batch.starts()).map_err(WorkerError::Rewind)?;
         let sought = self.clients.consumer.seek_partitions(starts, REWINDING).map_err(WorkerError::Rewind)?;
         for partition in sought.elements() {

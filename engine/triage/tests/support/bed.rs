@@ -35,6 +35,7 @@ pub(crate) struct Bed {
     pub(crate) broker: SocketAddr,
     pub(crate) rules: TempDir,
     pub(crate) partitions: i32,
+    embedded: bool,
 }
 
 /// A committed record.
@@ -61,15 +62,15 @@ impl Seen {
 
 impl Bed {
     pub(crate) fn new(partitions: i32) -> Self {
-        if let Ok(level) = std::env::var("BED_LOG") {
-            let _ = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).try_init();
-        }
         let broker = noida::kafka::spawn("127.0.0.1:0").unwrap();
-        Self::at(broker, partitions)
+        Self { embedded: true, ..Self::at(broker, partitions) }
     }
 
     pub(crate) fn at(broker: SocketAddr, partitions: i32) -> Self {
-        let bed = Self { broker, rules: tempfile::tempdir().unwrap(), partitions };
+        if let Ok(level) = std::env::var("BED_LOG") {
+            let _ = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).try_init();
+        }
+        let bed = Self { broker, rules: tempfile::tempdir().unwrap(), partitions, embedded: false };
         bed.write("a.rules", STREAM);
         bed.write("b.rules", RULES);
         bed
@@ -80,7 +81,7 @@ impl Bed {
     }
 
     pub(crate) fn layers(&self, workers: usize) -> Layers {
-        Layers::new()
+        let layers = Layers::new()
             .flag("kafka.bootstrap_servers", self.broker.to_string())
             .flag("kafka.partitions", self.partitions.to_string())
             .flag("kafka.transactional_id_prefix", "bed")
@@ -89,7 +90,12 @@ impl Bed {
             .flag("http.listen", "127.0.0.1:0")
             // The embedded broker waits this long, not for the session, for a member that was stopped while it joined.
             .flag("kafka.properties.max.poll.interval.ms", "10000")
-            .flag("kafka.properties.session.timeout.ms", "6000")
+            .flag("kafka.properties.session.timeout.ms", "6000");
+        if !self.embedded {
+            return layers;
+        }
+        // A cooperative group of the embedded broker comes to a stop when members leave while they join.
+        layers.flag("kafka.properties.partition.assignment.strategy", "range")
     }
 
     pub(crate) fn start(&self, workers: usize) -> Engine {
