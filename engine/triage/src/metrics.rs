@@ -46,6 +46,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     ruleset: IntGaugeVec,
     last_reload: Gauge,
+    folder_differs: Gauge,
     store_written: IntCounterVec,
     store_retries: IntCounter,
     store_failures: IntCounter,
@@ -115,6 +116,10 @@ impl Metrics {
             reloads: make.counters("triage_reloads_total", "reloads asked for, by outcome", &["outcome"])?,
             ruleset: make.gauges("triage_ruleset_info", "1 for the version of the rule set that runs", &["version"])?,
             last_reload: make.gauge("triage_last_reload_refused", "1 while the last reload was refused, else 0")?,
+            folder_differs: make.gauge(
+                "triage_rules_folder_differs",
+                "1 while the rules folder is broken or not what runs, else 0",
+            )?,
             store_written: make.counters(
                 "triage_store_documents_total",
                 "documents written to the store, by collection",
@@ -214,6 +219,11 @@ impl Metrics {
     pub(crate) fn ruleset(&self, version: &str) {
         self.ruleset.reset();
         self.ruleset.with_label_values(&[version]).set(1);
+    }
+
+    /// Whether the folder is what runs.
+    pub(crate) fn folder_differs(&self, differs: bool) {
+        self.folder_differs.set(f64::from(u8::from(differs)));
     }
 
     /// Documents were written.

@@ -15,6 +15,9 @@ use crate::config::{Config, KafkaConfig};
 /// Where records go that are no readings.
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 
+/// Where the rule set is published that all processes run.
+pub(crate) const RULE_SETS: &str = "rule-sets";
+
 /// Room for key, headers and framing beside a value.
 const ENVELOPE: usize = 16 * 1024;
 
@@ -55,6 +58,14 @@ pub enum TopicError {
         stream: String,
         /// How many the stream has.
         needs: i32,
+    },
+    /// A topic loses records by age that must stay.
+    #[error("topic `{topic}` has `cleanup.policy={policy}`, `compact` is needed")]
+    NotCompacted {
+        /// The topic.
+        topic: String,
+        /// What it has.
+        policy: String,
     },
     /// A topic does not take the largest record that may have to go there.
     #[error("topic `{topic}` takes records of {has} bytes, {needs} are needed: raise its `max.message.bytes`")]
@@ -104,6 +115,17 @@ impl std::fmt::Debug for Topics {
 impl Topics {
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self, TopicError> {
         Ok(Self { client: properties::plain(config).create().map_err(TopicError::Broker)? })
+    }
+
+    /// Makes the topic of rule sets if it is missing. Blocks.
+    pub(crate) fn ensure_rule_sets(&self, config: &Config) -> Result<(), TopicError> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(TopicError::Runtime)?;
+        let admin = Admin { client: &self.client, runtime, config };
+        if admin.partitions()?.contains_key(RULE_SETS) {
+            return admin.check_compacted(RULE_SETS);
+        }
+        admin.make(RULE_SETS, 1, &[("cleanup.policy", "compact")])
     }
 
     /// Makes and checks every topic that `program` reads or writes. Blocks.
@@ -228,8 +250,20 @@ impl Admin<'_> {
         }
     }
 
+    /// A rule set that the broker deletes by age would be gone at the next start.
+    fn check_compacted(&self, topic: &str) -> Result<(), TopicError> {
+        match self.setting(topic, "cleanup.policy")? {
+            Some(policy) if policy != "compact" => Err(TopicError::NotCompacted { topic: topic.to_owned(), policy }),
+            _ => Ok(()),
+        }
+    }
+
     /// The topic's `max.message.bytes`; none if we may not ask.
     fn limit(&self, topic: &str) -> Result<Option<usize>, TopicError> {
+        Ok(self.setting(topic, "max.message.bytes")?.and_then(|value| value.parse().ok()))
+    }
+
+    fn setting(&self, topic: &str, name: &str) -> Result<Option<String>, TopicError> {
         let resource = ResourceSpecifier::Topic(topic);
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         let results =
@@ -238,7 +272,6 @@ impl Admin<'_> {
             tracing::warn!(topic, "the topic's limits cannot be read, and are not checked");
             return Ok(None);
         };
-        let value = found.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
-        Ok(value.and_then(|value| value.parse().ok()))
+        Ok(found.get(name).and_then(|entry| entry.value.clone()))
     }
 }
