@@ -116,10 +116,8 @@ impl Metrics {
             reloads: make.counters("triage_reloads_total", "reloads asked for, by outcome", &["outcome"])?,
             ruleset: make.gauges("triage_ruleset_info", "1 for the version of the rule set that runs", &["version"])?,
             last_reload: make.gauge("triage_last_reload_refused", "1 while the last reload was refused, else 0")?,
-            folder_differs: make.gauge(
-                "triage_rules_folder_differs",
-                "1 while the rules folder is broken or not what runs, else 0",
-            )?,
+            folder_differs: make
+                .gauge("triage_rules_folder_differs", "1 while the rules folder is broken or not what runs, else 0")?,
             store_written: make.counters(
                 "triage_store_documents_total",
                 "documents written to the store, by collection",

@@ -172,7 +172,12 @@ fn take_up(shared: &Shared, publication: &Publication) -> Result<(), NotTakenUp>
     }
     shared.topics.ensure(&shared.config, &program)?;
     shared.metrics.ruleset(program.version());
-    tracing::info!(before = old.program.version(), after = program.version(), by = publication.pointer.by, "rules taken up");
+    tracing::info!(
+        before = old.program.version(),
+        after = program.version(),
+        by = publication.pointer.by,
+        "rules taken up"
+    );
     shared.current.store(Arc::new(Current { generation: old.generation + 1, program }));
     Ok(())
 }
