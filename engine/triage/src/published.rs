@@ -17,7 +17,7 @@ pub(crate) use topic::publish;
 
 /// Why the topic `rule-sets` cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishError {
+pub(crate) enum PublishError {
     /// A Kafka client failed.
     #[error("the broker does not take part: {0}")]
     Kafka(#[from] KafkaError),

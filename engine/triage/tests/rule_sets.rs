@@ -19,7 +19,7 @@ fn metrics(engine: &Engine) -> String {
 }
 
 fn differs(engine: &Engine) -> bool {
-    metrics(engine).contains("triage_rules_folder_differs 1")
+    metrics(engine).lines().any(|line| line == "triage_rules_folder_differs 1")
 }
 
 /// Another process of the same group: a folder of its own, the same broker.
