@@ -80,6 +80,13 @@ impl Board {
         self.changed.notify_all();
     }
 
+    /// Nothing is known until the topic is read again, which also ends the trouble.
+    fn lost(&self, trouble: String) {
+        let mut known = self.lock();
+        known.offset = None;
+        known.trouble = Some(trouble);
+    }
+
     fn set_trouble(&self, trouble: String) {
         self.lock().trouble = Some(trouble);
     }

@@ -110,7 +110,7 @@ pub(crate) fn follow(shared: &Shared, reader: Reader) {
         };
         if let Err(error) = result {
             tracing::error!(%error, "published rules cannot be followed; trying again");
-            shared.published.set_trouble(error.to_string());
+            shared.published.lost(error.to_string());
             reader = None;
             shared.shutdown.sleep(backoff.take());
             continue;
