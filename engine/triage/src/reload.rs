@@ -20,6 +20,9 @@ pub use outcome::{Finding, Refusal, ReloadOutcome};
 /// How long the answer waits for workers; they take the rule set up afterwards all the same.
 const TAKING_UP: Duration = Duration::from_secs(30);
 
+/// How long a reload that is asked for at once after the start waits for it.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// Reloads, one at a time.
 #[derive(Debug)]
 pub(crate) struct Reloads {
@@ -66,10 +69,9 @@ impl Reloads {
         let old = self.shared.current.load_full();
         let version = compiled.program.version().to_owned();
         let warnings = Finding::all(&compiled.files, &compiled.warnings);
-        let known = self.shared.published.known();
-        if known.offset.is_none() {
+        let Some(known) = self.shared.published.wait(0, SETTLING) else {
             return Err(Refusal::Publish { error: "it is not known yet which rules are published".to_owned() });
-        }
+        };
         if version == old.program.version() && known.version.as_ref() == Some(&version) {
             return Ok(ReloadOutcome::Unchanged { version, warnings });
         }
