@@ -15,9 +15,10 @@ use crate::http::{BindError, Listening, Site};
 use crate::kafka::properties::{self, PropertyError};
 use crate::kafka::topics::{Layout, TopicError, Topics};
 use crate::metrics::Metrics;
+use crate::published::{self, Found, RuleSet};
 use crate::reload::watch::{WatchError, watch};
 use crate::reload::{ReloadOutcome, Reloads};
-use crate::rules::{Rejected, RuleFiles};
+use crate::rules::{Compiled, Rejected, RuleFiles};
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
 use crate::store;
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The web side cannot begin.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The published rules do not compile here: they may be those of a newer engine.
+    #[error("the rules folder is broken, and the published rules cannot run here:\n{}", .0.render(Style::Plain))]
+    Published(Box<Rejected>),
     /// The rules folder cannot be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -61,6 +65,12 @@ pub enum EndError {
     /// A topic is not as it must be, and waiting does not help.
     #[error(transparent)]
     Topics(#[from] TopicError),
+    /// The published rules do not compile here: they may be those of a newer engine.
+    #[error("the published rules cannot run here:\n{0}")]
+    Published(String),
+    /// The published rules were withdrawn, and there is no folder to publish.
+    #[error("no rules are published, and the rules folder is broken")]
+    Withdrawn,
     /// A thread broke off: a bug.
     #[error("{0} broke off; this is a bug")]
     Broken(String),
@@ -89,8 +99,16 @@ impl Engine {
             return Err(StartError::Unguarded(config.http.listen));
         }
         properties::check(&config.kafka)?;
-        let compiled =
-            RuleFiles::read(&config.rules.path).compile().map_err(|rejected| StartError::Rules(Box::new(rejected)))?;
+        let topics = Topics::new(&config.kafka)?;
+        let read = RuleFiles::read(&config.rules.path).compile();
+        let folder = read.as_ref().ok().map(|compiled| Folder {
+            set: RuleSet::new(&compiled.files),
+            version: compiled.program.version().to_owned(),
+        });
+        let compiled = match read {
+            Ok(compiled) => compiled,
+            Err(rejected) => published_instead(&config, &topics, rejected, &shutdown)?,
+        };
         let metrics = Arc::new(Metrics::new()?);
         metrics.ruleset(compiled.program.version());
         let listening = Listening::bind(config.http.listen)?;
@@ -105,17 +123,18 @@ impl Engine {
         let shared = Arc::new(Shared {
             board: Board::new(config.workers()),
             current: ArcSwap::from_pointee(Current { generation: 0, program: compiled.program }),
-            topics: Topics::new(&config.kafka)?,
+            topics,
+            published: published::Board::default(),
             config,
             metrics,
             shutdown,
         });
+        shared.published.set_folder(folder.as_ref().map(|folder| folder.version.clone()));
         let reloads = Arc::new(Reloads::new(Arc::clone(&shared)));
         let mut others = vec![serve(listening, &shared, &reloads)?];
         others.extend(watcher(&shared, &reloads)?);
-        others.extend(store::start(&shared)?);
         let supervised = Arc::clone(&shared);
-        let supervisor = named("supervisor".to_owned(), move || supervise(&supervised))?;
+        let supervisor = named("supervisor".to_owned(), move || supervise(&supervised, folder.as_ref()))?;
         Ok(Self { shared, reloads, address, supervisor, others })
     }
 
@@ -216,9 +235,32 @@ fn watcher(shared: &Arc<Shared>, reloads: &Arc<Reloads>) -> Result<Option<JoinHa
     Ok(Some(named("watch".to_owned(), watching)?))
 }
 
+/// A rules folder that compiled.
+struct Folder {
+    set: RuleSet,
+    version: String,
+}
+
+/// The published rules, because the folder is broken; waits for the broker.
+fn published_instead(
+    config: &Config,
+    topics: &Topics,
+    rejected: Rejected,
+    shutdown: &Shutdown,
+) -> Result<Compiled, StartError> {
+    let problems = rejected.render(Style::Plain);
+    tracing::error!(problems, "the rules folder is broken; looking for published rules");
+    match published::find((config, topics), None, shutdown, |_| {})? {
+        Found::Published(publication, _) => {
+            publication.compile().map_err(|rejected| StartError::Published(Box::new(rejected)))
+        }
+        Found::Nothing | Found::Stopped => Err(StartError::Rules(Box::new(rejected))),
+    }
+}
+
 /// Waits for the broker, makes the topics, runs the workers to their end.
-fn supervise(shared: &Arc<Shared>) -> Result<(), EndError> {
-    let result = run_workers(shared);
+fn supervise(shared: &Arc<Shared>, folder: Option<&Folder>) -> Result<(), EndError> {
+    let result = run_workers(shared, folder);
     if let Err(error) = &result {
         tracing::error!(%error, "the engine ends");
     }
@@ -226,10 +268,16 @@ fn supervise(shared: &Arc<Shared>) -> Result<(), EndError> {
     result
 }
 
-fn run_workers(shared: &Arc<Shared>) -> Result<(), EndError> {
+fn run_workers(shared: &Arc<Shared>, folder: Option<&Folder>) -> Result<(), EndError> {
+    let folder = folder.map(|folder| (&folder.set, folder.version.as_str()));
+    let Some(reader) = published::settle(shared, folder)? else { return Ok(()) };
     let Some(layout) = wait_for_topics(shared)? else { return Ok(()) };
-    let looking = Arc::clone(shared);
-    let looker = named("topics".to_owned(), move || look_at_topics(&looking))?;
+    let (looking, following) = (Arc::clone(shared), Arc::clone(shared));
+    let mut others = vec![
+        named("topics".to_owned(), move || look_at_topics(&looking))?,
+        named("rule-sets".to_owned(), move || published::follow(&following, reader))?,
+    ];
+    others.extend(store::start(shared)?);
     let mut workers = Vec::new();
     for index in 0..shared.config.workers() {
         let shared = Arc::clone(shared);
@@ -242,8 +290,11 @@ fn run_workers(shared: &Arc<Shared>) -> Result<(), EndError> {
         }
     }
     shared.shutdown.ask();
-    if looker.join().is_err() {
-        broken = broken.or_else(|| Some(EndError::Broken("the thread that looks at topics".to_owned())));
+    for other in others {
+        let name = other.thread().name().unwrap_or("a thread").to_owned();
+        if other.join().is_err() {
+            broken = broken.or(Some(EndError::Broken(name)));
+        }
     }
     broken.map_or(Ok(()), Err)
 }

@@ -9,6 +9,7 @@ pub mod http;
 mod kafka;
 mod logging;
 pub mod metrics;
+pub(crate) mod published;
 pub mod reload;
 pub mod rules;
 mod shared;

@@ -46,6 +46,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     ruleset: IntGaugeVec,
     last_reload: Gauge,
+    folder_differs: Gauge,
     store_written: IntCounterVec,
     store_retries: IntCounter,
     store_failures: IntCounter,
@@ -87,10 +88,7 @@ impl Metrics {
                 &["field", "kind"],
             )?,
             undeclared: make.counter("triage_undeclared_fields_total", "fields that the stream does not declare")?,
-            reserved: make.counter(
-                "triage_reserved_fields_total",
-                "undeclared fields left out because they bear a name of ours",
-            )?,
+            reserved: make.counter("triage_reserved_fields_total", "undeclared fields that bear a name of ours")?,
             misplaced: make
                 .counter("triage_misplaced_readings_total", "readings whose Kafka key is another than their patient")?,
             dead_letters: make.counters("triage_dead_letters_total", "records that are no readings", &["reason"])?,
@@ -115,6 +113,8 @@ impl Metrics {
             reloads: make.counters("triage_reloads_total", "reloads asked for, by outcome", &["outcome"])?,
             ruleset: make.gauges("triage_ruleset_info", "1 for the version of the rule set that runs", &["version"])?,
             last_reload: make.gauge("triage_last_reload_refused", "1 while the last reload was refused, else 0")?,
+            folder_differs: make
+                .gauge("triage_rules_folder_differs", "1 while the rules folder is broken or not what runs, else 0")?,
             store_written: make.counters(
                 "triage_store_documents_total",
                 "documents written to the store, by collection",
@@ -214,6 +214,11 @@ impl Metrics {
     pub(crate) fn ruleset(&self, version: &str) {
         self.ruleset.reset();
         self.ruleset.with_label_values(&[version]).set(1);
+    }
+
+    /// Whether the folder is what runs.
+    pub(crate) fn folder_differs(&self, differs: bool) {
+        self.folder_differs.set(f64::from(u8::from(differs)));
     }
 
     /// Documents were written.

@@ -12,12 +12,16 @@ use triage_core::diagnostic::Style;
 use triage_core::program::Program;
 
 use crate::kafka::topics::TopicError;
-use crate::rules::{Rejected, RuleFiles};
-use crate::shared::{Current, Shared};
+use crate::published::{RuleSet, publish};
+use crate::rules::{Compiled, Rejected, RuleFiles};
+use crate::shared::Shared;
 pub use outcome::{Finding, Refusal, ReloadOutcome};
 
 /// How long the answer waits for workers; they take the rule set up afterwards all the same.
 const TAKING_UP: Duration = Duration::from_secs(30);
+
+/// How long a reload that is asked for at once after the start waits for it.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Reloads, one at a time.
 #[derive(Debug)]
@@ -50,6 +54,7 @@ impl Reloads {
             ReloadOutcome::Refused { version, refusal }
         });
         self.report(asked_by, &outcome);
+        self.shared.compare_folder();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (last.0 + 1, Some(outcome.clone()));
         drop(last);
@@ -57,16 +62,22 @@ impl Reloads {
     }
 
     fn attempt(&self) -> Result<ReloadOutcome, Refusal> {
-        let compiled = RuleFiles::read(&self.shared.config.rules.path).compile()?;
+        let compiled = RuleFiles::read(&self.shared.config.rules.path).compile();
+        let folder = compiled.as_ref().ok().map(|compiled| compiled.program.version().to_owned());
+        self.shared.published.set_folder(folder);
+        let compiled = compiled?;
         let old = self.shared.current.load_full();
         let version = compiled.program.version().to_owned();
         let warnings = Finding::all(&compiled.files, &compiled.warnings);
-        if version == old.program.version() {
+        let Some(known) = self.shared.published.wait(0, SETTLING) else {
+            return Err(Refusal::Publish { error: "it is not known yet which rules are published".to_owned() });
+        };
+        if version == old.program.version() && known.version.as_ref() == Some(&version) {
             return Ok(ReloadOutcome::Unchanged { version, warnings });
         }
         self.acceptable(&old.program, &compiled.program)?;
         let changes = Changes::between(&old.program, &compiled.program);
-        let behind = self.take_up(old.generation + 1, compiled.program);
+        let behind = self.publish(&compiled)?;
         Ok(ReloadOutcome::Applied {
             before: old.program.version().to_owned(),
             after: version,
@@ -85,10 +96,21 @@ impl Reloads {
         self.shared.topics.ensure(&self.shared.config, new).map(|_| ()).map_err(Refusal::from)
     }
 
-    fn take_up(&self, generation: u64, program: Program) -> Vec<usize> {
-        self.shared.metrics.ruleset(program.version());
-        self.shared.current.store(Arc::new(Current { generation, program }));
-        self.shared.board.taken_up(generation, TAKING_UP)
+    /// Publishes, and waits until the follower has made it the current one and every worker has taken it up; the workers
+    /// that have not.
+    fn publish(&self, compiled: &Compiled) -> Result<Vec<usize>, Refusal> {
+        let set = RuleSet::new(&compiled.files);
+        let version = compiled.program.version();
+        let refused = |error: String| Refusal::Publish { error };
+        let published = publish(&self.shared.config.kafka, &set, version, false);
+        let offset = published.map_err(|error| refused(error.to_string()))?;
+        let Some(known) = self.shared.published.wait(offset.unwrap_or_default(), TAKING_UP) else {
+            return Ok((0..self.shared.config.workers()).collect());
+        };
+        match known.trouble {
+            Some(error) if known.offset == offset => Err(refused(error)),
+            _ => Ok(self.shared.board.taken_up(self.shared.current.load().generation, TAKING_UP)),
+        }
     }
 
     fn report(&self, asked_by: &str, outcome: &ReloadOutcome) {

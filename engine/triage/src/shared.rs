@@ -12,6 +12,7 @@ use triage_core::program::Program;
 use crate::config::Config;
 use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
+use crate::published;
 use crate::shutdown::Shutdown;
 
 /// A rule set in use. Generations count up, so that going back to an earlier version is a change too.
@@ -31,6 +32,26 @@ pub(crate) struct Shared {
     pub(crate) metrics: std::sync::Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) topics: Topics,
+    /// The set that all processes run, as far as this one knows.
+    pub(crate) published: published::Board,
+}
+
+impl Shared {
+    /// Says loudly when the folder is not what runs: at start, and at each reload.
+    pub(crate) fn compare_folder(&self) {
+        let folder = self.published.known().folder;
+        let current = self.current.load();
+        let runs = current.program.version();
+        let differs = folder.as_deref() != Some(runs);
+        self.metrics.folder_differs(differs);
+        match folder {
+            None => tracing::error!(runs, "the rules folder is broken; the published rules run"),
+            Some(folder) if differs => {
+                tracing::error!(runs, folder, "the rules folder differs; the published rules run");
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Where a worker is.

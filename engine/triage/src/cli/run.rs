@@ -1,6 +1,7 @@
 //! `triage run`: the engine, until a signal ends it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -94,19 +95,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     logging::start(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
     let shutdown = Shutdown::new();
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Failure::World(error.to_string()))?;
-    let engine = Engine::start(config, shutdown.clone()).map_err(Failure::from)?;
-    let reloader = engine.reloader();
-    let heed = move || heed(signals, &shutdown, &reloader);
+    let reloader = Arc::new(OnceLock::new());
+    let (stop, started) = (shutdown.clone(), Arc::clone(&reloader));
     let thread = std::thread::Builder::new().name("signals".to_owned());
-    thread.spawn(heed).map_err(|error| Failure::World(error.to_string()))?;
+    // Before the engine starts: with a broken folder the start waits for the broker.
+    thread.spawn(move || heed(signals, &stop, &started)).map_err(|error| Failure::World(error.to_string()))?;
+    let engine = Engine::start(config, shutdown).map_err(Failure::from)?;
+    let _ = reloader.set(engine.reloader());
     engine.join().map_err(|error| Failure::World(error.to_string()))
 }
 
 /// The first request to stop drains; the second ends the process as the signal does by itself.
-fn heed(mut signals: Signals, shutdown: &Shutdown, reloader: &Reloader) {
+fn heed(mut signals: Signals, shutdown: &Shutdown, reloader: &OnceLock<Reloader>) {
     for signal in signals.forever() {
         if signal == SIGHUP {
-            let reloader = reloader.clone();
+            let Some(reloader) = reloader.get().cloned() else {
+                tracing::warn!("a reload was asked for before the engine has started, and is not done");
+                continue;
+            };
             // A thread of its own: a request to stop must not wait for a reload.
             std::thread::spawn(move || reloader.reload("signal"));
             continue;
@@ -123,7 +129,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let text = error.to_string();
         match error {
-            StartError::Rules(_) => Failure::Rules(text),
+            StartError::Rules(_) | StartError::Published(_) => Failure::Rules(text),
             StartError::Unguarded(_) | StartError::Property(_) => Failure::Usage(text),
             _ => Failure::World(text),
         }

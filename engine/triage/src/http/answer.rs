@@ -90,6 +90,7 @@ impl Site {
         let body = json!({
             "ready": ready,
             "broker": self.shared.board.trouble(),
+            "rules": self.shared.published.known().trouble,
             "workers": self.shared.board.workers(),
             "ruleset": self.shared.current.load().program.version(),
             "last_reload": self.reloads.last(),
@@ -113,6 +114,7 @@ impl Site {
             "stream": program.stream(),
             "topics": topics,
             "rules": rules,
+            "published": self.shared.published.known(),
             "partitions": self.shared.board.positions(),
             "last_reload": self.reloads.last(),
         })

@@ -22,6 +22,9 @@ use fault::{Needed, Settings, Use};
 /// Where records go that are no readings.
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 
+/// Where the rule set is published that all processes run.
+pub(crate) const RULE_SETS: &str = "rule-sets";
+
 /// Seven days: longer than any reader of alerts is away.
 const ALERT_COMPACTION_LAG_MS: &str = "604800000";
 
@@ -84,6 +87,17 @@ impl std::fmt::Debug for Topics {
 impl Topics {
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self, TopicError> {
         Ok(Self { client: properties::plain(config).create().map_err(TopicError::Broker)? })
+    }
+
+    /// Makes the topic of rule sets if it is missing, and checks it otherwise. Blocks.
+    pub(crate) fn ensure_rule_sets(&self, config: &Config) -> Result<(), TopicError> {
+        let admin = Admin::new(&self.client, config)?;
+        if !admin.partitions()?.contains_key(RULE_SETS) {
+            return admin.make(RULE_SETS, 1, &[("cleanup.policy", "compact")]);
+        }
+        let settings = admin.settings(&[RULE_SETS.to_owned()])?.remove(RULE_SETS).unwrap_or_default();
+        let faults = settings.faults_of_rule_sets(RULE_SETS);
+        if faults.is_empty() { Ok(()) } else { Err(TopicError::Unfit(faults)) }
     }
 
     /// Makes what is missing of the topics that `program` reads or writes, and checks the others. Blocks.

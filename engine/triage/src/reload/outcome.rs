@@ -61,6 +61,11 @@ pub enum Refusal {
         /// The topic that the files name.
         asked: String,
     },
+    /// It cannot be published, or what was published cannot run here.
+    Publish {
+        /// What is wrong.
+        error: String,
+    },
     /// A topic is missing or too narrow, or the broker does not answer.
     Topics {
         /// What is wrong.
@@ -135,6 +140,7 @@ impl fmt::Display for Refusal {
                     "the engine reads `{runs}`, the rules declare the stream `{asked}`: restart to read another"
                 )
             }
+            Self::Publish { error } => write!(formatter, "the rules cannot be published: {error}"),
             Self::Topics { error } => formatter.write_str(error),
         }
     }

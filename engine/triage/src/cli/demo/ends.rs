@@ -47,7 +47,7 @@ impl Ends {
     }
 
     fn kept_all(&self, stored: &[String], looker: &Looker) -> KafkaResult<bool> {
-        let ends = self.ends(|topic| !topic.starts_with("__"))?;
+        let ends = self.ends(|topic| !topic.starts_with("__") && topic != crate::kafka::topics::RULE_SETS)?;
         let shown = ends.iter().all(|end| looker.has_reached(&end.topic, end.partition, end.offset));
         let ends: Vec<End> = ends.into_iter().filter(|end| stored.contains(&end.topic)).collect();
         Ok(shown && has_committed(&self.store, &ends)?)

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::published::PART_BYTES;
+
 /// Room for key, headers and framing beside a value.
 const ENVELOPE: usize = 16 * 1024;
+
+/// The largest record of a rule set: a part, escaped, with what is around it.
+const RULE_SET_RECORD: usize = 2 * PART_BYTES + ENVELOPE;
 
 /// What a Kafka broker takes when nobody has said anything.
 const BROKERS_DEFAULT: usize = 1_048_588;
@@ -47,6 +52,14 @@ pub enum Fault {
     Compacted {
         /// The topic.
         topic: String,
+    },
+    /// A topic loses records by age that must stay.
+    #[error("topic `{topic}` has the `cleanup.policy` `{policy}`, which drops what is old: set it to `compact`")]
+    Ages {
+        /// The topic.
+        topic: String,
+        /// What it has.
+        policy: String,
     },
     /// The broker puts its own time in place of the reading's.
     #[error(
@@ -113,6 +126,15 @@ impl Settings {
 
     fn limit(&self) -> Option<usize> {
         self.number("max.message.bytes").and_then(|limit| usize::try_from(limit).ok())
+    }
+
+    /// A rule set that the broker deletes by age would be gone at the next start.
+    pub(super) fn faults_of_rule_sets(&self, topic: &str) -> Vec<Fault> {
+        let policy = self.values.get("cleanup.policy").filter(|policy| *policy != "compact");
+        let ages = policy.map(|policy| Fault::Ages { topic: topic.to_owned(), policy: policy.clone() });
+        let limit = self.limit().filter(|has| *has < RULE_SET_RECORD);
+        let narrow = limit.map(|has| Fault::TooNarrow { topic: topic.to_owned(), has, needs: RULE_SET_RECORD });
+        ages.into_iter().chain(narrow).collect()
     }
 
     /// The limits of time that were set for this topic: those of the stream hold for its outputs too.
@@ -244,6 +266,14 @@ mod tests {
     fn a_compacted_stream_is_refused() {
         let needed = Needed::new("s", 4, settings(&[("cleanup.policy", "compact")]));
         assert_eq!(needed.faults_of_stream(), [Fault::Compacted { topic: "s".to_owned() }]);
+    }
+
+    #[test]
+    fn rule_sets_are_kept_and_fit() {
+        let bad = settings(&[("cleanup.policy", "delete"), ("max.message.bytes", "300000")]);
+        assert_eq!(bad.faults_of_rule_sets("rule-sets").len(), 2);
+        let good = settings(&[("cleanup.policy", "compact"), ("max.message.bytes", "1048588")]);
+        assert!(good.faults_of_rule_sets("rule-sets").is_empty());
     }
 
     #[test]
