@@ -110,7 +110,13 @@ fn the_documentation_lists_every_key_with_default_and_variable() {
 /// Exit code and standard error of `triage` with these arguments, in a folder without a configuration.
 fn triage(arguments: &[&str]) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::cargo_bin("triage").unwrap().args(arguments).current_dir(folder.path()).output().unwrap();
+    let output = Command::cargo_bin("triage")
+        .unwrap()
+        .timeout(Duration::from_secs(60))
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -133,7 +139,8 @@ fn wrong_configuration_is_wrong_usage() {
 
 #[test]
 fn wrong_rules_and_a_port_that_is_taken_have_their_own_codes() {
-    let (code, text) = triage(&["run", "--rules", "nowhere"]);
+    let broker = noida::kafka::spawn("127.0.0.1:0").unwrap().to_string();
+    let (code, text) = triage(&["run", "--rules", "nowhere", "--bootstrap-servers", &broker]);
     assert_eq!((code, text.contains("`nowhere` cannot be read")), (1, true), "{text}");
 
     let rules = tempfile::tempdir().unwrap();
