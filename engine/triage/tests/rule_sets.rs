@@ -24,7 +24,7 @@ fn differs(engine: &Engine) -> bool {
 
 /// Another process of the same group: a folder of its own, the same broker.
 fn second(bed: &Bed) -> Bed {
-    Bed::at(bed.broker, bed.partitions)
+    bed.another()
 }
 
 fn start_second(bed: &Bed) -> Engine {

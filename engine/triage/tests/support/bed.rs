@@ -76,6 +76,11 @@ impl Bed {
         bed
     }
 
+    /// Another rules folder beside the same broker, as of another process.
+    pub(crate) fn another(&self) -> Self {
+        Self { embedded: self.embedded, ..Self::at(self.broker, self.partitions) }
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.rules.path().join(name), text).unwrap();
     }
