@@ -112,7 +112,7 @@ fn triage(arguments: &[&str]) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::cargo_bin("triage")
         .unwrap()
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .args(arguments)
         .current_dir(folder.path())
         .output()
