@@ -6,7 +6,8 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::outputs::{
-    Alert, Archive, Cardiology, CrisisValues, Diabete, Dyslipidemia, FeverValues, Origin, Place, Reading, Stroke, Vitals,
+    Alert, Archive, Cardiology, CrisisValues, Diabete, Dyslipidemia, FeverValues, Origin, Place, Reading, Stroke,
+    Vitals,
 };
 
 /// A record to send.
@@ -37,12 +38,8 @@ impl Routes {
         self.bytes.clear();
         self.written.clear();
         let reading: Reading<'_> = sonic_rs::from_slice(value)?;
-        let origin = Origin {
-            topic: "research",
-            partition: place.partition,
-            offset: place.offset,
-            ruleset: "by-hand-0000",
-        };
+        let origin =
+            Origin { topic: "research", partition: place.partition, offset: place.offset, ruleset: "by-hand-0000" };
         self.bytes.extend_from_slice(reading.patient.as_bytes());
         self.records(&reading, origin)?;
         self.alerts(&reading, origin)?;
@@ -58,7 +55,10 @@ impl Routes {
         let key = 0..reading.patient.len();
         self.write("archive", key.clone(), &Archive::new(reading, &["archive.every"], origin))?;
         let stroke = [
-            (reading.restecg == 1 || reading.restecg == 2 || reading.trestbps > 140 || reading.cp == 0, "stroke.suspected"),
+            (
+                reading.restecg == 1 || reading.restecg == 2 || reading.trestbps > 140 || reading.cp == 0,
+                "stroke.suspected",
+            ),
             (is_crisis(reading), "stroke.crisis"),
         ];
         if let Some(rules) = self.matched(stroke) {
@@ -148,7 +148,12 @@ impl Routes {
         (!self.rules.is_empty()).then(|| std::mem::take(&mut self.rules))
     }
 
-    fn write(&mut self, topic: &'static str, key: Range<usize>, record: &impl Serialize) -> Result<(), sonic_rs::Error> {
+    fn write(
+        &mut self,
+        topic: &'static str,
+        key: Range<usize>,
+        record: &impl Serialize,
+    ) -> Result<(), sonic_rs::Error> {
         let begin = self.bytes.len();
         sonic_rs::to_writer(&mut self.bytes, record)?;
         self.written.push((topic, key, begin..self.bytes.len()));
