@@ -36,8 +36,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(bootstrap: &str, arguments: &Arguments) -> KafkaResult<Self> {
-        Ok(Self { bootstrap: bootstrap.to_owned(), readings: arguments.readings, expected: None, rounds: 0 })
+    pub(crate) fn new(bootstrap: &str, arguments: &Arguments) -> Self {
+        Self { bootstrap: bootstrap.to_owned(), readings: arguments.readings, expected: None, rounds: 0 }
     }
 
     pub(crate) fn round(&mut self, round: u32, contender: &Contender) -> Result<Measured, Failure> {
