@@ -12,10 +12,10 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench mutants fuzz datasets run
+.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench bench-e2e mutants fuzz datasets run
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run everything in one process: broker, gateway, engine, store, web (ARGS="--once")
 	$(TRIAGE) demo $(ARGS)
@@ -62,6 +62,10 @@ check: lint test rules doc deny ## All of the above but the demo
 
 bench: ## Run the benches (ARGS="--bench decode")
 	$(CARGO) bench --package triage-bench $(ARGS)
+
+bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache Kafka, side by side (ARGS="--help")
+	$(CARGO) build --release --package triage --package triage-bench --bins
+	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(CARGO) run --release --package triage-bench --bin e2e -- $(ARGS)
 
 mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py

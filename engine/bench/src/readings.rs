@@ -70,8 +70,13 @@ pub enum Keys {
 
 /// Readings as bytes; each field is left out of `missing_percent` of them.
 pub fn readings(count: usize, keys: Keys, missing_percent: u64) -> Vec<Vec<u8>> {
+    endless(keys, missing_percent).take(count).collect()
+}
+
+/// The same, one by one and without an end.
+pub fn endless(keys: Keys, missing_percent: u64) -> impl Iterator<Item = Vec<u8>> {
     let mut random = Random::new(0x7269_6167_6554);
-    (0..count).map(|index| reading(index, keys, missing_percent, &mut random).into_bytes()).collect()
+    (0..).map(move |index| reading(index, keys, missing_percent, &mut random).into_bytes())
 }
 
 fn reading(index: usize, keys: Keys, missing_percent: u64, random: &mut Random) -> String {
