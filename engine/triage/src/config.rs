@@ -90,14 +90,25 @@ impl Default for HttpConfig {
 /// `[store]`
 #[derive(Debug, Clone, Default)]
 pub struct StoreConfig {
-    /// The `SQLite` file; none: nothing is stored.
+    /// The `SQLite` file; never beside a `MongoDB` server. With neither, nothing is stored.
     pub sqlite: Option<PathBuf>,
+    /// The `MongoDB` server.
+    pub mongodb: MongoConfig,
     /// The most documents of one write.
     pub batch_documents: usize,
     /// How long documents gather at most before they are written.
     pub batch_age: Duration,
     /// The consumer group of the store.
     pub group: String,
+}
+
+/// `[store.mongodb]`
+#[derive(Debug, Clone, Default)]
+pub struct MongoConfig {
+    /// The connection string, with the password; none: documents are not stored there.
+    pub uri: Option<Secret>,
+    /// The database.
+    pub database: String,
 }
 
 /// `[log]`

@@ -18,6 +18,7 @@ use triage_core::program::Program;
 use crate::config::StoreConfig;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
+use crate::sink::mongo::MongoSink;
 use crate::sink::sqlite::SqliteSink;
 use crate::sink::{Sink, Unavailable};
 use session::Session;
@@ -55,8 +56,12 @@ pub(crate) fn stored_topics(program: &Program) -> Vec<String> {
 type Connector = Box<dyn Fn() -> Result<Box<dyn Sink>, Unavailable> + Send>;
 
 fn connector(config: &StoreConfig) -> Option<Connector> {
-    let path = config.sqlite.clone()?;
-    Some(Box::new(move || Ok(Box::new(SqliteSink::open(&path)?))))
+    if let Some(path) = config.sqlite.clone() {
+        return Some(Box::new(move || Ok(Box::new(SqliteSink::open(&path)?))));
+    }
+    let uri = config.mongodb.uri.clone()?;
+    let database = config.mongodb.database.clone();
+    Some(Box::new(move || Ok(Box::new(MongoSink::open(&uri, &database)?))))
 }
 
 /// The engine makes the topics: a subscription to topics that are there is served at once. A broker or an engine in trouble

@@ -158,7 +158,7 @@ impl<'s> Session<'s> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         loop {
             let error = match self.sink.write(&batch.documents) {
-                Ok(refusals) => return Ok(refusals),
+                Ok(written) => return Ok(written.refusals),
                 Err(error) => error,
             };
             self.shared.metrics.store_failed();
