@@ -51,6 +51,7 @@ pub struct Metrics {
     store_retries: IntCounter,
     store_failures: IntCounter,
     store_lag: IntGaugeVec,
+    store_waiting: IntGaugeVec,
 }
 
 /// What one committed transaction did beyond [`Counts`].
@@ -122,6 +123,11 @@ impl Metrics {
             )?,
             store_retries: make.counter("triage_store_retries_total", "writes to the store that were tried again")?,
             store_failures: make.counter("triage_store_failures_total", "writes to the store that failed")?,
+            store_waiting: make.gauges(
+                "triage_store_collection_waits",
+                "1 while nothing can be written to a collection of the store, though it can be to others",
+                &["collection"],
+            )?,
             store_lag: make.gauges(
                 "triage_store_lag_records",
                 "records not yet stored, by topic and partition",
@@ -234,6 +240,11 @@ impl Metrics {
     /// A write failed.
     pub(crate) fn store_failed(&self) {
         self.store_failures.inc();
+    }
+
+    /// Whether nothing can be written to a collection, though it can be to others.
+    pub(crate) fn store_waits(&self, collection: &str, waits: bool) {
+        self.store_waiting.with_label_values(&[collection]).set(waits.into());
     }
 
     /// How far the store is behind on a partition.

@@ -5,8 +5,10 @@ mod batch;
 mod document;
 mod letters;
 mod measure;
+mod places;
 mod route;
 mod session;
+mod waiting;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

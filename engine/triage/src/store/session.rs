@@ -7,20 +7,22 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use triage_core::program::Limits;
 
 use super::StoreError;
 use super::batch::{Batch, Maker};
 use super::letters::Letters;
 use super::measure::{Measured, Measures, Place};
+use super::places::Places;
 use super::route::{self, Routes};
+use super::waiting::WaitingTopics;
 use crate::config::Config;
 use crate::kafka::consumer::is_passing;
 use crate::kafka::properties;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
-use crate::sink::{Refusal, Sink, Unavailable};
+use crate::sink::{Sink, Unavailable, Waiting, Written};
 
 /// How long a wait for a record is at most: the rule set and the shutdown are looked at in between.
 const IDLE: Duration = Duration::from_millis(100);
@@ -41,6 +43,7 @@ pub(crate) struct Session<'s> {
     routes: Routes,
     /// Topics that the rule set has no more, and how often they were found empty.
     leaving: BTreeMap<String, u32>,
+    waiting: WaitingTopics,
     committed: BTreeMap<(String, i32), i64>,
 }
 
@@ -61,6 +64,7 @@ impl<'s> Session<'s> {
             maker,
             routes,
             leaving: BTreeMap::new(),
+            waiting: WaitingTopics::default(),
             committed: BTreeMap::new(),
         };
         session.subscribe()?;
@@ -79,6 +83,7 @@ impl<'s> Session<'s> {
                 self.flush(&mut batch)?;
                 self.take_up()?;
             }
+            self.waiting.resume(&self.consumer, &self.routes)?;
             self.gather(&mut batch)?;
             let config = &self.shared.config.store;
             if batch.is_due(config.batch_documents, config.batch_age) {
@@ -122,6 +127,7 @@ impl<'s> Session<'s> {
             }
         }
         self.leaving.retain(|topic, _| !wanted.contains_key(topic));
+        self.waiting.end(&self.consumer, &self.routes, &self.shared.metrics)?;
         self.routes.extend(wanted);
         Ok(self.subscribe()?)
     }
@@ -142,23 +148,41 @@ impl<'s> Session<'s> {
             return Ok(());
         }
         let mut batch = std::mem::take(batch);
-        let refusals = self.write(&batch)?;
-        self.count(&batch, &refusals);
-        let letters = batch.letters(&refusals);
+        let written = self.write(&batch)?;
+        self.count(&batch, &written);
+        let first_waiting = batch.first_waiting(&written.waiting);
+        let letters = batch.letters(&written.refusals, &first_waiting);
         if !letters.is_empty() {
             tracing::warn!(records = letters.len(), "records that cannot be stored go to the dead letters");
             self.letters.send(&letters)?;
         }
-        self.commit();
-        Ok(())
+        let mut ends = std::mem::take(&mut batch.ends);
+        for (topic, partition, offset) in first_waiting.iter() {
+            ends.back_to(topic, partition, offset);
+        }
+        self.commit(&ends);
+        self.wait(&batch, written.waiting, &first_waiting)
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<Vec<Refusal>, Unavailable> {
+    /// Puts the topics of collections that wait aside, and brings those back that are written again.
+    fn wait(&mut self, batch: &Batch, waiting: Vec<Waiting>, first: &Places) -> Result<(), StoreError> {
+        for document in &batch.documents {
+            if waiting.iter().all(|waiting| waiting.collection != document.collection) {
+                self.waiting.is_written(&document.collection, &self.shared.metrics);
+            }
+        }
+        for waiting in waiting {
+            self.waiting.put_aside(waiting, &self.shared.metrics);
+        }
+        Ok(self.waiting.pause(&self.consumer, &self.routes, first)?)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Written, Unavailable> {
         let deadline = Instant::now() + SINK_PATIENCE;
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         loop {
             let error = match self.sink.write(&batch.documents) {
-                Ok(written) => return Ok(written.refusals),
+                Ok(written) => return Ok(written),
                 Err(error) => error,
             };
             self.shared.metrics.store_failed();
@@ -171,27 +195,30 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn count(&self, batch: &Batch, refusals: &[Refusal]) {
-        let mut written: BTreeMap<&str, u64> = BTreeMap::new();
+    fn count(&self, batch: &Batch, written: &Written) {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for document in &batch.documents {
-            *written.entry(&document.collection).or_default() += 1;
+            *counts.entry(&document.collection).or_default() += 1;
         }
-        for refusal in refusals {
+        for refusal in &written.refusals {
             if let Some(document) = batch.documents.get(refusal.position) {
-                written.entry(&document.collection).and_modify(|count| *count -= 1);
+                counts.entry(&document.collection).and_modify(|count| *count -= 1);
             }
         }
-        for (collection, count) in written {
+        for waiting in &written.waiting {
+            counts.remove(&*waiting.collection);
+        }
+        for (collection, count) in counts {
             self.shared.metrics.store_written(collection, count);
         }
         tracing::debug!(documents = batch.documents.len(), "documents written");
     }
 
-    /// Commits how far the consumer has read: all of it is written. A commit that fails costs only a second write of the
-    /// same documents.
-    fn commit(&mut self) {
-        let result = self.consumer.position().and_then(|position| {
-            let places = known_places(&position)?;
+    /// Commits how far the batch has come: all of it is written. A commit that fails costs only a second write of the same
+    /// documents.
+    fn commit(&mut self, ends: &Places) {
+        let result = self.consumer.assignment().and_then(|assigned| {
+            let places = ends.within(&assigned)?;
             if places.count() > 0 {
                 self.consumer.commit(&places, CommitMode::Sync)?;
             }
@@ -258,17 +285,6 @@ fn consumer_properties(config: &Config) -> ClientConfig {
     properties.set("topic.metadata.refresh.interval.ms", "2000");
     properties.remove("group.instance.id"); // it names a worker's consumer
     properties
-}
-
-/// The partitions of which something has been read.
-fn known_places(position: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
-    let mut known = TopicPartitionList::new();
-    for place in position.elements() {
-        if let Offset::Offset(_) = place.offset() {
-            known.add_partition_offset(place.topic(), place.partition(), place.offset())?;
-        }
-    }
-    Ok(known)
 }
 
 fn offsets(places: &TopicPartitionList) -> BTreeMap<(String, i32), i64> {

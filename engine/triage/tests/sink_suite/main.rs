@@ -23,7 +23,7 @@ fn document(collection: &str, id: &str, body: &str) -> Document {
     Document {
         collection: Arc::from(collection),
         id: id.to_owned(),
-        json: format!(r#"{{"_id":"{id}","body":"{body}"}}"#),
+        json: format!(r#"{{"_id":{},"body":"{body}"}}"#, serde_json::Value::from(id)),
     }
 }
 

@@ -36,7 +36,7 @@ impl Store for MongoServer {
     fn read(&self, collection: &str, id: &str) -> Option<String> {
         let found = self.command(DATABASE, doc! { "find": collection, "filter": { "_id": id } }).unwrap();
         let document = found.get_document("cursor").unwrap().get_array("firstBatch").unwrap().first()?.clone();
-        Some(document.into_relaxed_extjson().to_string())
+        Some(serde_json::to_string(&document).unwrap())
     }
 }
 

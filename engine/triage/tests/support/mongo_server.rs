@@ -75,6 +75,8 @@ impl MongoServer {
         let child = Command::new(required("SERVICES_MONGODB_SERVER"))
             .args(["--host", "127.0.0.1", "--port", &self.port.to_string(), "--storage-path"])
             .arg(data)
+            // Without, it loses what it has acknowledged with `j: true` when it is killed.
+            .arg("--sync-on-commit")
             .args(["--cache-size", "256M", "--log-level", "WARNING"])
             .args(options)
             .stdin(Stdio::null())

@@ -54,7 +54,8 @@ pub(super) fn sort(reply: &Bson, upserts: &[Upsert], refusals: &mut Vec<Refusal>
         let told = told(whole(concern, "code"), concern.get_str("codeName").unwrap_or_default());
         return Err(Fault::Store(format!("the write is not acknowledged as safe: {told}")));
     }
-    let Ok(errors) = reply.get_array("writeErrors") else { return Ok(()) };
+    let none = Vec::new();
+    let errors = reply.get_array("writeErrors").unwrap_or(&none);
     for error in errors.iter().filter_map(mongodb::bson::Bson::as_document) {
         let code = whole(error, "code");
         let told = told(code, error.get_str("codeName").unwrap_or_default());
@@ -69,7 +70,10 @@ pub(super) fn sort(reply: &Bson, upserts: &[Upsert], refusals: &mut Vec<Refusal>
         let upsert = upserts.get(index).ok_or_else(|| Fault::Collection(told.clone()))?;
         refusals.push(Refusal { position: upsert.position, reason: format!("MongoDB refused the document: {told}") });
     }
-    Ok(())
+    match usize::try_from(whole(reply, "n")) {
+        Ok(written) if written + errors.len() >= upserts.len() => Ok(()),
+        _ => Err(Fault::Store("fewer documents were written than sent, and no error is told".to_owned())),
+    }
 }
 
 fn is_id(error: &Bson) -> bool {
@@ -132,7 +136,7 @@ mod tests {
     #[test]
     fn what_passes_is_never_a_refusal() {
         for code in [112, 10107, 91, 14031] {
-            let reply = doc! { "writeErrors": [{ "index": 1, "code": code, "errmsg": "secret" }] };
+            let reply = doc! { "n": 2, "writeErrors": [{ "index": 1, "code": code, "errmsg": "secret" }] };
             assert_eq!(sorted(&reply), Err(Fault::Store(format!("error {code}"))));
         }
         let twice = doc! { "writeErrors": [{ "index": 1, "code": 11000, "keyPattern": { "_id": 1 } }] };
@@ -140,6 +144,9 @@ mod tests {
         let unsafe_yet = doc! { "ok": 1, "writeConcernError": { "code": 64, "codeName": "WriteConcernFailed" } };
         let expected = "the write is not acknowledged as safe: error 64 (WriteConcernFailed)";
         assert_eq!(sorted(&unsafe_yet), Err(Fault::Store(expected.to_owned())));
+        for reply in [doc! { "ok": 1, "n": 2 }, doc! { "ok": 1 }] {
+            assert!(matches!(sorted(&reply), Err(Fault::Store(told)) if told.contains("fewer documents")));
+        }
     }
 
     #[test]
