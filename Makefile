@@ -27,7 +27,7 @@ test: ## Run all tests that need nothing but this folder
 	$(CARGO) test --workspace
 
 test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire server (ARGS="--test services")
-	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test services --test chaos) -- --nocapture
+	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test sink_suite --test store_services --test services --test chaos) -- --nocapture
 
 chaos: servers ## Exactly once through 250,000 readings and 126 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
 	CHAOS=long $(SERVERS) $(CARGO) test --package triage --features services --test chaos -- --nocapture

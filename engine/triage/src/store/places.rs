@@ -30,6 +30,19 @@ impl Places {
         self.change(topic, partition, offset, i64::min);
     }
 
+    /// What to commit of these ends: where the first document waits, or the consumer's own position, which is past the ends
+    /// of transactions. Partitions that are no longer ours have no position, and are left out.
+    pub(crate) fn to_commit(&self, position: &TopicPartitionList, waiting: &Self) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for place in position.elements() {
+            let (topic, partition) = (place.topic(), place.partition());
+            let (Some(end), Offset::Offset(position)) = (self.get(topic, partition), place.offset()) else { continue };
+            let next = waiting.get(topic, partition).unwrap_or_else(|| end.max(position));
+            list.add_partition_offset(topic, partition, Offset::Offset(next))?;
+        }
+        Ok(list)
+    }
+
     /// These places as far as `among` has them.
     pub(crate) fn within(&self, among: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::new();
@@ -53,6 +66,7 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -65,5 +79,21 @@ mod tests {
         places.back_to("a", 0, 6);
         places.back_to("a", 0, 7);
         assert_eq!(places.get("a", 0), Some(6));
+    }
+
+    #[test]
+    fn what_waits_is_not_committed_nor_what_is_no_longer_ours() {
+        let (mut ends, mut waiting) = (Places::default(), Places::default());
+        for partition in 0..3 {
+            ends.passed("a", partition, 9);
+        }
+        waiting.back_to("a", 1, 4);
+        let mut position = TopicPartitionList::new();
+        position.add_partition_offset("a", 0, Offset::Offset(11)).unwrap();
+        position.add_partition_offset("a", 1, Offset::Offset(10)).unwrap();
+        position.add_partition_offset("b", 0, Offset::Offset(7)).unwrap();
+        let list = ends.to_commit(&position, &waiting).unwrap();
+        let places: Vec<_> = list.elements().iter().map(|place| (place.partition(), place.offset())).collect();
+        assert_eq!(places, [(0, Offset::Offset(11)), (1, Offset::Offset(4))]);
     }
 }

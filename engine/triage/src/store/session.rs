@@ -156,11 +156,7 @@ impl<'s> Session<'s> {
             tracing::warn!(records = letters.len(), "records that cannot be stored go to the dead letters");
             self.letters.send(&letters)?;
         }
-        let mut ends = std::mem::take(&mut batch.ends);
-        for (topic, partition, offset) in first_waiting.iter() {
-            ends.back_to(topic, partition, offset);
-        }
-        self.commit(&ends);
+        self.commit(&batch.ends, &first_waiting);
         self.wait(&batch, written.waiting, &first_waiting)
     }
 
@@ -216,9 +212,9 @@ impl<'s> Session<'s> {
 
     /// Commits how far the batch has come: all of it is written. A commit that fails costs only a second write of the same
     /// documents.
-    fn commit(&mut self, ends: &Places) {
-        let result = self.consumer.assignment().and_then(|assigned| {
-            let places = ends.within(&assigned)?;
+    fn commit(&mut self, ends: &Places, first_waiting: &Places) {
+        let result = self.consumer.position().and_then(|position| {
+            let places = ends.to_commit(&position, first_waiting)?;
             if places.count() > 0 {
                 self.consumer.commit(&places, CommitMode::Sync)?;
             }
