@@ -12,7 +12,7 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench bench-e2e mutants fuzz datasets run
+.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench bench-e2e bench-store mutants fuzz datasets run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ bench: ## Run the benches (ARGS="--bench decode")
 bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache Kafka, side by side (ARGS="--help")
 	$(CARGO) build --release --package triage --package triage-bench --bins
 	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(CARGO) run --release --package triage-bench --bin e2e -- $(ARGS)
+
+bench-store: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs ## The store on Apache Kafka and a MongoDB-wire server: CPU, memory, recovery
+	$(CARGO) build --release --package triage --package triage-bench --bins
+	$(SERVERS) $(CARGO) run --release --package triage-bench --bin store -- $(ARGS)
 
 mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py
