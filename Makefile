@@ -3,6 +3,7 @@
 CARGO ?= cargo
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/triage/tools
 TRIAGE = $(CARGO) run --package triage --
+RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
 FUZZ_SECONDS ?= 60
 DENY = $(TOOLS)/cargo-deny-0.20.2
 FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
@@ -65,11 +66,11 @@ bench: ## Run the benches (ARGS="--bench decode")
 
 bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache Kafka, side by side (ARGS="--help")
 	$(CARGO) build --release --package triage --package triage-bench --bins
-	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(CARGO) run --release --package triage-bench --bin e2e -- $(ARGS)
+	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(RELEASE)/e2e $(ARGS)
 
 bench-store: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs ## The store on Apache Kafka and a MongoDB-wire server: CPU, memory, recovery
 	$(CARGO) build --release --package triage --package triage-bench --bins
-	$(SERVERS) $(CARGO) run --release --package triage-bench --bin store -- $(ARGS)
+	$(SERVERS) $(RELEASE)/store $(ARGS)
 
 mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py

@@ -280,6 +280,10 @@ fn consumer_properties(config: &Config) -> ClientConfig {
     // A topic that is made after the subscription is found soon.
     properties.set("topic.metadata.refresh.interval.ms", "2000");
     properties.remove("group.instance.id"); // it names a worker's consumer
+    // What is fetched ahead: a few batches.
+    if !config.kafka.properties.contains_key("queued.max.messages.kbytes") {
+        properties.set("queued.max.messages.kbytes", "2048");
+    }
     properties
 }
 

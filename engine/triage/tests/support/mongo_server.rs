@@ -20,13 +20,20 @@ pub(crate) struct MongoServer {
     folder: TempDir,
     process: Option<Process>,
     runtime: tokio::runtime::Runtime,
+    options: &'static [&'static str],
 }
 
 impl MongoServer {
-    /// Starts, makes the user `root`, and starts again with authentication.
+    /// On disk what it has acknowledged with `j: true`: without the option it loses some of that when it is killed.
     pub(crate) fn start() -> Self {
+        Self::start_with(&["--sync-on-commit"])
+    }
+
+    /// Starts, makes the user `root`, and starts again with authentication.
+    pub(crate) fn start_with(options: &'static [&'static str]) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut server = Self { port: free_port(), folder: tempfile::tempdir().unwrap(), process: None, runtime };
+        let mut server =
+            Self { port: free_port(), folder: tempfile::tempdir().unwrap(), process: None, runtime, options };
         server.spawn(&[]);
         let root = doc! { "createUser": "root", "pwd": "rootpw", "roles": ["root"] };
         server.wait_until_it_answers("");
@@ -68,17 +75,16 @@ impl MongoServer {
         self.folder.path().join("server.log")
     }
 
-    fn spawn(&mut self, options: &[&str]) {
+    fn spawn(&mut self, more: &[&str]) {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let data = self.folder.path().join("data");
         std::fs::create_dir_all(&data).unwrap();
         let child = Command::new(required("SERVICES_MONGODB_SERVER"))
             .args(["--host", "127.0.0.1", "--port", &self.port.to_string(), "--storage-path"])
             .arg(data)
-            // Without, it loses what it has acknowledged with `j: true` when it is killed.
-            .arg("--sync-on-commit")
             .args(["--cache-size", "256M", "--log-level", "WARNING"])
-            .args(options)
+            .args(self.options)
+            .args(more)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

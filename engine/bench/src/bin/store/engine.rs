@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use triage_bench::used::Used;
 
@@ -28,16 +29,13 @@ impl Place {
         let until = Instant::now() + crate::PATIENCE;
         loop {
             engine.assert_runs()?;
-            let mut places = TopicPartitionList::new();
-            places.add_partition_range(STREAM, 0, PARTITIONS - 1);
-            let committed = consumer.committed_offsets(places, PATIENCE)?;
-            let elements = committed.elements();
-            let judged: i64 = elements.iter().map(|place| place.offset().to_raw().unwrap_or(0).max(0)).sum();
-            if judged.unsigned_abs() >= readings {
+            // The group's coordinator is found in the course of the first seconds.
+            let judged = judged(&consumer).unwrap_or(0);
+            if judged >= readings {
                 return Ok(());
             }
             if Instant::now() > until {
-                return Err(Failure::Stuck(judged.unsigned_abs()));
+                return Err(Failure::Stuck(judged));
             }
             std::thread::sleep(LOOK);
         }
@@ -61,6 +59,14 @@ impl Place {
         let child = command.spawn()?;
         Ok(Engine { id: child.id(), process: child.into(), log, _folder: folder })
     }
+}
+
+fn judged(consumer: &BaseConsumer) -> KafkaResult<u64> {
+    let mut places = TopicPartitionList::new();
+    places.add_partition_range(STREAM, 0, PARTITIONS - 1);
+    let committed = consumer.committed_offsets(places, PATIENCE)?;
+    let offsets = committed.elements().into_iter().map(|place| place.offset().to_raw().unwrap_or(0).max(0));
+    Ok(offsets.sum::<i64>().unsigned_abs())
 }
 
 /// Ends with SIGKILL when dropped.

@@ -36,6 +36,9 @@ use mongo_server::MongoServer;
 /// The store's progress is looked at so often.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// What the killed process may have sent, and the server writes yet: a batch.
+const SENT: u64 = 1000;
+
 /// Nothing takes longer.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -93,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let before = Machine::look();
     eprintln!("starting Apache Kafka and the MongoDB-wire server");
-    let (kafka, server) = (services::Kafka::start(), MongoServer::start());
+    let (kafka, server) = (services::Kafka::start(), MongoServer::start_with(&[]));
     topics::make(&kafka.bootstrap())?;
     stream::fill(&kafka.bootstrap(), arguments.documents as usize)?;
     let place = Place { bootstrap: kafka.bootstrap(), uri: server.root() };
@@ -136,7 +139,7 @@ fn killed(place: &Place, server: &MongoServer, documents: u64) -> Result<f64, Fa
     let begun = Instant::now();
     let there = count(server, "killed")?;
     let mut engine = place.start(Some("killed"))?;
-    let first = wait_for(&mut engine, server, "killed", there + 1)?;
+    let first = wait_for(&mut engine, server, "killed", there + SENT + 1)?;
     wait_for(&mut engine, server, "killed", documents)?;
     drop(engine);
     match count(server, "killed")? {
