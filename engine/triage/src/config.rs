@@ -70,6 +70,8 @@ pub struct EngineConfig {
     pub max_record_bytes: usize,
     /// How far a reading's time may be ahead of Kafka's.
     pub max_skew: Duration,
+    /// How long a stop may take before the process ends all the same.
+    pub stop_grace: Duration,
 }
 
 /// `[http]`
@@ -139,13 +141,22 @@ impl Config {
         Layers::new().build()
     }
 
-    /// The prefix of transactional ids: stable from one start to the next, another on each machine.
+    /// A worker's transactional id: stable from one start to the next, another on each machine.
     pub fn transactional_id(&self, worker: usize) -> String {
+        self.transactional_name(&worker.to_string())
+    }
+
+    /// The transactional id under which the store sends its dead letters.
+    pub fn store_transactional_id(&self) -> String {
+        self.transactional_name("store")
+    }
+
+    fn transactional_name(&self, owner: &str) -> String {
         let prefix = &self.kafka.transactional_id_prefix;
         if !prefix.is_empty() {
-            return format!("{prefix}-{worker}");
+            return format!("{prefix}-{owner}");
         }
-        format!("{}-{}-{worker}", self.kafka.group, gethostname::gethostname().to_string_lossy())
+        format!("{}-{}-{owner}", self.kafka.group, gethostname::gethostname().to_string_lossy())
     }
 
     /// How many workers run.

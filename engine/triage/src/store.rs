@@ -18,6 +18,7 @@ use rdkafka::error::KafkaError;
 use triage_core::program::Program;
 
 use crate::config::StoreConfig;
+use crate::kafka::transaction::TransactionError;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 use crate::sink::mongo::MongoSink;
@@ -37,6 +38,12 @@ pub(crate) enum StoreError {
     /// The sink was away for too long.
     #[error("the documents cannot be written: {0}")]
     Sink(#[from] Unavailable),
+    /// Dead letters and their offsets were not committed together.
+    #[error("dead letters are not sent: {0}")]
+    Letters(#[from] TransactionError),
+    /// A partition went to another process before its dead letters were sent; they are its to send.
+    #[error("a partition has moved while its dead letters were waiting")]
+    Moved,
     /// A record came that nobody asked for.
     #[error("a record of the topic `{0}` came, which is not stored")]
     Unasked(String),

@@ -1,4 +1,4 @@
-//! The store on Apache Kafka and on a server that speaks MongoDB's protocol, behind a running engine.
+//! The store on Apache Kafka and on a server that speaks `MongoDB`'s protocol, behind a running engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "support/bed.rs"]

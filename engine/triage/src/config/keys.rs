@@ -82,6 +82,15 @@ pub static KEYS: &[Key] = &[
         duration(text, Duration::ZERO..=Duration::from_hours(366 * 24)).map(|skew| config.engine.max_skew = skew)
     }),
     key(
+        "engine.stop_grace",
+        "20s",
+        "how long a stop may take, while the broker or the store does not answer, before the process ends all the same",
+        |config, text| {
+            duration(text, Duration::from_secs(1)..=Duration::from_hours(1))
+                .map(|grace| config.engine.stop_grace = grace)
+        },
+    ),
+    key(
         "http.listen",
         "127.0.0.1:9180",
         "address and port of the web side; port 0 takes a free one",

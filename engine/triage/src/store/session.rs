@@ -12,7 +12,7 @@ use triage_core::program::Limits;
 
 use super::StoreError;
 use super::batch::{Batch, Maker};
-use super::letters::Letters;
+use super::letters::{Letter, Letters};
 use super::measure::{Measured, Measures, Place};
 use super::places::Places;
 use super::route::{self, Routes};
@@ -33,6 +33,9 @@ const SINK_PATIENCE: Duration = Duration::from_mins(1);
 /// A removed topic is left when it has been found empty so often, a second apart: a worker may still be writing to it.
 const FOUND_EMPTY: u32 = 10;
 
+/// A dead letter may be as large as the largest stored record.
+const LARGEST_LETTER: usize = 100_000_000;
+
 /// One life of the store's clients.
 pub(crate) struct Session<'s> {
     shared: &'s Shared,
@@ -44,17 +47,20 @@ pub(crate) struct Session<'s> {
     /// Topics that the rule set has no more, and how often they were found empty.
     leaving: BTreeMap<String, u32>,
     waiting: WaitingTopics,
+    /// How many rebalances there had been when the batch at hand was begun.
+    read_since: u64,
     committed: BTreeMap<(String, i32), i64>,
 }
 
 impl<'s> Session<'s> {
     pub(crate) fn open(shared: &'s Shared, sink: Box<dyn Sink>) -> Result<Self, StoreError> {
         let maker = Maker::new(shared.current.load_full(), limits(&shared.config));
+        // Before the consumer: it fences an earlier self, so that offsets of an open transaction are settled when they are
+        // asked for.
+        let id = shared.config.store_transactional_id();
+        let letters = Letters::open(&properties::producer(&shared.config.kafka, &id, LARGEST_LETTER))?;
         let consumer: BaseConsumer<Measures> =
             consumer_properties(&shared.config).create_with_context(Measures::default())?;
-        let mut letter_properties = properties::plain(&shared.config.kafka);
-        letter_properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.max.bytes", "100000000");
-        let letters = Letters::open(&letter_properties)?;
         let routes = route::of(maker.program());
         let session = Self {
             shared,
@@ -65,6 +71,7 @@ impl<'s> Session<'s> {
             routes,
             leaving: BTreeMap::new(),
             waiting: WaitingTopics::default(),
+            read_since: 0,
             committed: BTreeMap::new(),
         };
         session.subscribe()?;
@@ -99,6 +106,9 @@ impl<'s> Session<'s> {
         match self.consumer.poll(patience) {
             None => Ok(()),
             Some(Ok(message)) => {
+                if batch.is_empty() {
+                    self.read_since = self.consumer.context().rebalances();
+                }
                 let route = self.routes.get(message.topic());
                 let route = route.ok_or_else(|| StoreError::Unasked(message.topic().to_owned()))?;
                 batch.add(message.detach(), route, &mut self.maker);
@@ -152,12 +162,25 @@ impl<'s> Session<'s> {
         self.count(&batch, &written);
         let first_waiting = batch.first_waiting(&written.waiting);
         let letters = batch.letters(&written.refusals, &first_waiting);
-        if !letters.is_empty() {
+        if letters.is_empty() {
+            self.commit(&batch.ends, &first_waiting);
+        } else {
             tracing::warn!(records = letters.len(), "records that cannot be stored go to the dead letters");
-            self.letters.send(&letters)?;
+            self.send(&letters, &batch, &first_waiting)?;
         }
-        self.commit(&batch.ends, &first_waiting);
         self.wait(&batch, written.waiting, &first_waiting)
+    }
+
+    /// Letters never go without the offsets of their batch. What another process may have read since, it sends.
+    fn send(&mut self, letters: &[Letter], batch: &Batch, first_waiting: &Places) -> Result<(), StoreError> {
+        if self.consumer.context().rebalances() != self.read_since {
+            return Err(StoreError::Moved);
+        }
+        let places = batch.ends.to_commit(&self.consumer.position()?, first_waiting)?;
+        let group = self.consumer.group_metadata().ok_or(StoreError::Moved)?;
+        self.letters.send(letters, &places, &group)?;
+        self.committed.extend(offsets(&places));
+        Ok(())
     }
 
     /// Puts the topics of collections that wait aside, and brings those back that are written again.

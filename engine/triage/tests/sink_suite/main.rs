@@ -1,4 +1,4 @@
-//! What every sink must hold, on `SQLite` and, with the feature `services`, on a MongoDB server.
+//! What every sink must hold, on `SQLite` and, with the feature `services`, on a `MongoDB` server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[cfg(feature = "services")]

@@ -1,4 +1,4 @@
-//! The suite on a server that speaks MongoDB's protocol, and what only a server can do to us.
+//! The suite on a server that speaks `MongoDB`'s protocol, and what only a server can do to us.
 
 #[path = "../support/mongo_server.rs"]
 #[allow(dead_code, reason = "each suite uses a part of it")]

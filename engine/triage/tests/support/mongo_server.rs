@@ -1,4 +1,4 @@
-//! A server that speaks MongoDB's protocol, with users and roles, in a folder of its own. It is not MongoDB's own server,
+//! A server that speaks `MongoDB`'s protocol, with users and roles, in a folder of its own. It is not `MongoDB`'s own server,
 //! which cannot be had from a package registry; `docs/store.md` says so too.
 
 use std::path::PathBuf;

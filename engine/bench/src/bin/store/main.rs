@@ -1,4 +1,4 @@
-//! `make bench-store`: what the store costs on Apache Kafka and a server that speaks MongoDB's protocol, and how long after
+//! `make bench-store`: what the store costs on Apache Kafka and a server that speaks `MongoDB`'s protocol, and how long after
 //! a SIGKILL it writes again. The engine has judged everything before, so that its process does nothing but store.
 
 mod engine;
@@ -42,7 +42,7 @@ const SENT: u64 = 1000;
 /// Nothing takes longer.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Stores readings from Apache Kafka on a server that speaks MongoDB's protocol, and prints documents per second, CPU
+/// Stores readings from Apache Kafka on a server that speaks `MongoDB`'s protocol, and prints documents per second, CPU
 /// seconds of the process, its peak memory, and the time from a SIGKILL to the first new document.
 #[derive(Debug, Parser)]
 #[command(name = "bench-store", after_help = "Example: make bench-store ARGS=\"--documents 50000 --rounds 1\"")]

@@ -89,14 +89,11 @@ fn whole(document: &Bson, name: &str) -> i32 {
 }
 
 fn told(code: i32, name: &str) -> String {
-    let name = match (name, code) {
-        ("", UNAUTHORIZED) => "Unauthorized: the user lacks the rights `find`, `insert` and `update` on the collection",
-        ("Unauthorized", _) => {
-            "Unauthorized: the user lacks the rights `find`, `insert` and `update` on the collection"
-        }
-        ("", DUPLICATE_KEY) | ("DuplicateKey", _) => "DuplicateKey: a unique index has the same value already",
-        ("", _) => return format!("error {code}"),
-        (name, _) => name,
+    let name = match (code, name) {
+        (UNAUTHORIZED, _) => "Unauthorized: the user lacks the rights `find`, `insert` and `update` on the collection",
+        (DUPLICATE_KEY, _) => "DuplicateKey: a unique index has the same value already",
+        (_, "") => return format!("error {code}"),
+        (_, name) => name,
     };
     format!("error {code} ({name})")
 }
