@@ -3,6 +3,7 @@
 CARGO ?= cargo
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/triage/tools
 TRIAGE = $(CARGO) run --package triage --
+RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
 FUZZ_SECONDS ?= 60
 DENY = $(TOOLS)/cargo-deny-0.20.2
 FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
@@ -12,7 +13,7 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench bench-e2e mutants fuzz datasets run
+.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench bench-e2e bench-store mutants fuzz datasets run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +28,7 @@ test: ## Run all tests that need nothing but this folder
 	$(CARGO) test --workspace
 
 test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire server (ARGS="--test services")
-	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test services --test chaos) -- --nocapture
+	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test sink_suite --test store_services --test services --test chaos) -- --nocapture
 
 chaos: servers ## Exactly once through 250,000 readings and 126 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
 	CHAOS=long $(SERVERS) $(CARGO) test --package triage --features services --test chaos -- --nocapture
@@ -65,7 +66,11 @@ bench: ## Run the benches (ARGS="--bench decode")
 
 bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache Kafka, side by side (ARGS="--help")
 	$(CARGO) build --release --package triage --package triage-bench --bins
-	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(CARGO) run --release --package triage-bench --bin e2e -- $(ARGS)
+	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(RELEASE)/e2e $(ARGS)
+
+bench-store: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs ## The store on Apache Kafka and a MongoDB-wire server: CPU, memory, recovery
+	$(CARGO) build --release --package triage --package triage-bench --bins
+	$(SERVERS) $(RELEASE)/store $(ARGS)
 
 mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py

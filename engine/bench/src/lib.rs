@@ -4,3 +4,4 @@ pub mod ceiling;
 mod random;
 pub mod readings;
 pub mod rules;
+pub mod used;

@@ -70,6 +70,8 @@ pub struct EngineConfig {
     pub max_record_bytes: usize,
     /// How far a reading's time may be ahead of Kafka's.
     pub max_skew: Duration,
+    /// How long a stop may take before the process ends all the same.
+    pub stop_grace: Duration,
 }
 
 /// `[http]`
@@ -90,14 +92,25 @@ impl Default for HttpConfig {
 /// `[store]`
 #[derive(Debug, Clone, Default)]
 pub struct StoreConfig {
-    /// The `SQLite` file; none: nothing is stored.
+    /// The `SQLite` file; never beside a `MongoDB` server. With neither, nothing is stored.
     pub sqlite: Option<PathBuf>,
+    /// The `MongoDB` server.
+    pub mongodb: MongoConfig,
     /// The most documents of one write.
     pub batch_documents: usize,
     /// How long documents gather at most before they are written.
     pub batch_age: Duration,
     /// The consumer group of the store.
     pub group: String,
+}
+
+/// `[store.mongodb]`
+#[derive(Debug, Clone, Default)]
+pub struct MongoConfig {
+    /// The connection string, with the password; none: documents are not stored there.
+    pub uri: Option<Secret>,
+    /// The database.
+    pub database: String,
 }
 
 /// `[log]`
@@ -128,13 +141,22 @@ impl Config {
         Layers::new().build()
     }
 
-    /// The prefix of transactional ids: stable from one start to the next, another on each machine.
+    /// A worker's transactional id: stable from one start to the next, another on each machine.
     pub fn transactional_id(&self, worker: usize) -> String {
+        self.transactional_name(&worker.to_string())
+    }
+
+    /// The transactional id under which the store sends its dead letters.
+    pub fn store_transactional_id(&self) -> String {
+        self.transactional_name("store")
+    }
+
+    fn transactional_name(&self, owner: &str) -> String {
         let prefix = &self.kafka.transactional_id_prefix;
         if !prefix.is_empty() {
-            return format!("{prefix}-{worker}");
+            return format!("{prefix}-{owner}");
         }
-        format!("{}-{}-{worker}", self.kafka.group, gethostname::gethostname().to_string_lossy())
+        format!("{}-{}-{owner}", self.kafka.group, gethostname::gethostname().to_string_lossy())
     }
 
     /// How many workers run.

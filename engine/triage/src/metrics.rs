@@ -47,10 +47,7 @@ pub struct Metrics {
     ruleset: IntGaugeVec,
     last_reload: Gauge,
     folder_differs: Gauge,
-    store_written: IntCounterVec,
-    store_retries: IntCounter,
-    store_failures: IntCounter,
-    store_lag: IntGaugeVec,
+    store: StoreMetrics,
 }
 
 /// What one committed transaction did beyond [`Counts`].
@@ -63,6 +60,40 @@ pub(crate) struct Committed<'a> {
     pub(crate) commit_seconds: f64,
     /// From each record's Kafka time to the commit.
     pub(crate) latencies: &'a mut dyn Iterator<Item = f64>,
+}
+
+/// What the store counts.
+#[derive(Debug)]
+struct StoreMetrics {
+    written: IntCounterVec,
+    retries: IntCounter,
+    failures: IntCounter,
+    waiting: IntGaugeVec,
+    lag: IntGaugeVec,
+}
+
+impl StoreMetrics {
+    fn new(make: &Maker<'_>) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            written: make.counters(
+                "triage_store_documents_total",
+                "documents written to the store, by collection",
+                &["collection"],
+            )?,
+            retries: make.counter("triage_store_retries_total", "writes to the store that were tried again")?,
+            failures: make.counter("triage_store_failures_total", "writes to the store that failed")?,
+            waiting: make.gauges(
+                "triage_store_collection_waits",
+                "1 while nothing can be written to a collection of the store, though it can be to others",
+                &["collection"],
+            )?,
+            lag: make.gauges(
+                "triage_store_lag_records",
+                "records not yet stored, by topic and partition",
+                &["topic", "partition"],
+            )?,
+        })
+    }
 }
 
 impl Metrics {
@@ -115,18 +146,7 @@ impl Metrics {
             last_reload: make.gauge("triage_last_reload_refused", "1 while the last reload was refused, else 0")?,
             folder_differs: make
                 .gauge("triage_rules_folder_differs", "1 while the rules folder is broken or not what runs, else 0")?,
-            store_written: make.counters(
-                "triage_store_documents_total",
-                "documents written to the store, by collection",
-                &["collection"],
-            )?,
-            store_retries: make.counter("triage_store_retries_total", "writes to the store that were tried again")?,
-            store_failures: make.counter("triage_store_failures_total", "writes to the store that failed")?,
-            store_lag: make.gauges(
-                "triage_store_lag_records",
-                "records not yet stored, by topic and partition",
-                &["topic", "partition"],
-            )?,
+            store: StoreMetrics::new(&make)?,
             names: make.names.take(),
             registry,
         })
@@ -223,22 +243,27 @@ impl Metrics {
 
     /// Documents were written.
     pub(crate) fn store_written(&self, collection: &str, documents: u64) {
-        self.store_written.with_label_values(&[collection]).inc_by(documents);
+        self.store.written.with_label_values(&[collection]).inc_by(documents);
     }
 
     /// A write is tried again.
     pub(crate) fn store_retried(&self) {
-        self.store_retries.inc();
+        self.store.retries.inc();
     }
 
     /// A write failed.
     pub(crate) fn store_failed(&self) {
-        self.store_failures.inc();
+        self.store.failures.inc();
+    }
+
+    /// Whether nothing can be written to a collection, though it can be to others.
+    pub(crate) fn store_waits(&self, collection: &str, waits: bool) {
+        self.store.waiting.with_label_values(&[collection]).set(waits.into());
     }
 
     /// How far the store is behind on a partition.
     pub(crate) fn store_lag(&self, topic: &str, partition: i32, records: i64) {
-        self.store_lag.with_label_values(&[topic, partition.to_string().as_str()]).set(records.max(0));
+        self.store.lag.with_label_values(&[topic, partition.to_string().as_str()]).set(records.max(0));
     }
 }
 

@@ -5,8 +5,10 @@ mod batch;
 mod document;
 mod letters;
 mod measure;
+mod places;
 mod route;
 mod session;
+mod waiting;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,8 +18,10 @@ use rdkafka::error::KafkaError;
 use triage_core::program::Program;
 
 use crate::config::StoreConfig;
+use crate::kafka::transaction::TransactionError;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
+use crate::sink::mongo::MongoSink;
 use crate::sink::sqlite::SqliteSink;
 use crate::sink::{Sink, Unavailable};
 use session::Session;
@@ -34,6 +38,12 @@ pub(crate) enum StoreError {
     /// The sink was away for too long.
     #[error("the documents cannot be written: {0}")]
     Sink(#[from] Unavailable),
+    /// Dead letters and their offsets were not committed together.
+    #[error("dead letters are not sent: {0}")]
+    Letters(#[from] TransactionError),
+    /// A partition went to another process before its dead letters were sent; they are its to send.
+    #[error("a partition has moved while its dead letters were waiting")]
+    Moved,
     /// A record came that nobody asked for.
     #[error("a record of the topic `{0}` came, which is not stored")]
     Unasked(String),
@@ -55,8 +65,12 @@ pub(crate) fn stored_topics(program: &Program) -> Vec<String> {
 type Connector = Box<dyn Fn() -> Result<Box<dyn Sink>, Unavailable> + Send>;
 
 fn connector(config: &StoreConfig) -> Option<Connector> {
-    let path = config.sqlite.clone()?;
-    Some(Box::new(move || Ok(Box::new(SqliteSink::open(&path)?))))
+    if let Some(path) = config.sqlite.clone() {
+        return Some(Box::new(move || Ok(Box::new(SqliteSink::open(&path)?))));
+    }
+    let uri = config.mongodb.uri.clone()?;
+    let database = config.mongodb.database.clone();
+    Some(Box::new(move || Ok(Box::new(MongoSink::open(&uri, &database)?))))
 }
 
 /// The engine makes the topics: a subscription to topics that are there is served at once. A broker or an engine in trouble

@@ -11,12 +11,12 @@ mod services;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
-use bed::{Bed, Seen, stop, wait_for};
+use bed::{Bed, Seen, path, stop, wait_for};
 use services::Kafka;
 
 /// A script of `deploy/readers`, with what it prints.
@@ -176,6 +176,40 @@ fn engines_that_start_and_stop_in_a_row_cost_and_double_nothing() {
         std::thread::sleep(Duration::from_millis(round * 71));
         stop(engine);
     }
+    enough.store(true, Ordering::Relaxed);
+    let sent = sending.join().unwrap();
+    let engine = bed.start(1);
+    let seen = bed.read("every", sent);
+    let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
+    assert_eq!((seen.len(), origins.len()), (sent, sent));
+    stop(engine);
+}
+
+/// The broker hangs while transactions are under way. What was judged and not committed is judged again, once.
+#[test]
+fn a_stop_while_the_broker_hangs_ends_after_its_grace_and_costs_nothing() {
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    stop(bed.start_ready(1));
+    let enough = Arc::new(AtomicBool::new(false));
+    let sending = bed.send_until(&enough, 50, Duration::from_millis(10));
+    let mut process: services::Process = std::process::Command::new(env!("CARGO_BIN_EXE_triage"))
+        .args(["run", "--listen", "127.0.0.1:0", "--set", "engine.workers=1", "--set", "engine.stop_grace=3s"])
+        .args(["--set", "kafka.transactional_id_prefix=bed", "--rules", &path(bed.rules.path())])
+        .args(["--bootstrap-servers", &kafka.bootstrap()])
+        .current_dir(bed.rules.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+        .into();
+    bed.read("every", 200);
+    kafka.signal("-STOP");
+    std::thread::sleep(Duration::from_millis(500));
+    process.signal("-TERM");
+    let begun = Instant::now();
+    wait_for("the process to end", || process.has_ended());
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    kafka.signal("-CONT");
     enough.store(true, Ordering::Relaxed);
     let sent = sending.join().unwrap();
     let engine = bed.start(1);

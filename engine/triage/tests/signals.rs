@@ -13,9 +13,14 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use bed::{Bed, path};
 
 fn run(bed: &Bed) -> (Child, std::io::Lines<BufReader<ChildStderr>>) {
+    run_with(bed, &[])
+}
+
+fn run_with(bed: &Bed, more: &[&str]) -> (Child, std::io::Lines<BufReader<ChildStderr>>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_triage"))
         .args(["run", "--listen", "127.0.0.1:0", "--set", "engine.workers=1"])
         .args(["--rules", &path(bed.rules.path()), "--bootstrap-servers", &bed.broker.to_string()])
+        .args(more)
         .current_dir(bed.rules.path())
         .stderr(Stdio::piped())
         .spawn()
@@ -56,4 +61,15 @@ fn a_second_signal_ends_at_once() {
     read_until(&mut lines, "asked to stop");
     send("-TERM", &child);
     assert_eq!(child.wait().unwrap().signal(), Some(15));
+}
+
+#[test]
+fn a_stop_that_hangs_ends_after_its_grace_and_says_so() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bed = Bed::at(nobody.local_addr().unwrap(), 1);
+    let (mut child, mut lines) = run_with(&bed, &["--set", "engine.stop_grace=1s"]);
+    read_until(&mut lines, "web side listens");
+    send("-TERM", &child);
+    read_until(&mut lines, "the engine has not stopped");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -100,6 +101,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let thread = std::thread::Builder::new().name("signals".to_owned());
     // Before the engine starts: with a broken folder the start waits for the broker.
     thread.spawn(move || heed(signals, &stop, &started)).map_err(|error| Failure::World(error.to_string()))?;
+    let (stop, grace) = (shutdown.clone(), config.engine.stop_grace);
+    let thread = std::thread::Builder::new().name("stop-grace".to_owned());
+    thread.spawn(move || end_after(&stop, grace)).map_err(|error| Failure::World(error.to_string()))?;
     let engine = Engine::start(config, shutdown).map_err(Failure::from)?;
     let _ = reloader.set(engine.reloader());
     engine.join().map_err(|error| Failure::World(error.to_string()))
@@ -123,6 +127,19 @@ fn heed(mut signals: Signals, shutdown: &Shutdown, reloader: &OnceLock<Reloader>
         tracing::info!(signal, "asked to stop; the batch at hand is finished first");
         shutdown.ask();
     }
+}
+
+/// Ends the process when a stop takes too long: some requests to a broker or a store that hangs cannot be taken back. Whoever
+/// has the transactional ids next aborts what is open.
+fn end_after(shutdown: &Shutdown, grace: Duration) {
+    shutdown.wait();
+    std::thread::sleep(grace);
+    tracing::error!(
+        ?grace,
+        "the engine has not stopped: the broker or the store does not answer. The process ends now; what is not committed \
+         is judged again by the next one, and nothing is lost or doubled"
+    );
+    std::process::exit(i32::from(Failure::World(String::new()).exit_code()));
 }
 
 impl From<StartError> for Failure {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use mongodb::options::ConnectionString;
+
 use super::{Config, LogFormat, Secret};
 
 /// One key of the configuration.
@@ -80,6 +82,15 @@ pub static KEYS: &[Key] = &[
         duration(text, Duration::ZERO..=Duration::from_hours(366 * 24)).map(|skew| config.engine.max_skew = skew)
     }),
     key(
+        "engine.stop_grace",
+        "20s",
+        "how long a stop may take, while the broker or the store does not answer, before the process ends all the same",
+        |config, text| {
+            duration(text, Duration::from_secs(1)..=Duration::from_hours(1))
+                .map(|grace| config.engine.stop_grace = grace)
+        },
+    ),
+    key(
         "http.listen",
         "127.0.0.1:9180",
         "address and port of the web side; port 0 takes a free one",
@@ -93,8 +104,7 @@ pub static KEYS: &[Key] = &[
     }),
     key("http.token_file", "", "a file that holds the token", |config, text| {
         let Some(path) = optional(text) else { return Ok(()) };
-        let token = std::fs::read_to_string(path).map_err(|error| format!("a file that can be read ({error})"))?;
-        required(token.trim()).map(|token| config.http.token = Some(Secret::new(token)))
+        secret_of(&path).and_then(|token| required(&token)).map(|token| config.http.token = Some(Secret::new(token)))
     }),
     key(
         "store.sqlite",
@@ -105,6 +115,19 @@ pub static KEYS: &[Key] = &[
             Ok(())
         },
     ),
+    key(
+        "store.mongodb.uri",
+        "",
+        "the connection string of the MongoDB server for readings, records and alerts; empty: none",
+        |config, text| connection_string(text).map(|uri| config.store.mongodb.uri = uri),
+    ),
+    key("store.mongodb.uri_file", "", "a file that holds the connection string", |config, text| {
+        let Some(path) = optional(text) else { return Ok(()) };
+        connection_string(&secret_of(&path)?).map(|uri| config.store.mongodb.uri = uri)
+    }),
+    key("store.mongodb.database", "Ehealth", "the database on the MongoDB server", |config, text| {
+        required(text).map(|text| config.store.mongodb.database = text)
+    }),
     key("store.batch_documents", "1000", "the most documents of one write to the store", |config, text| {
         number(text, 1..=1_000_000).map(|number| config.store.batch_documents = number)
     }),
@@ -135,7 +158,7 @@ impl Key {
 
     /// Whether its value must not be printed.
     pub fn is_secret(&self) -> bool {
-        self.path == "http.token"
+        matches!(self.path, "http.token" | "store.mongodb.uri")
     }
 
     pub(super) fn read(&self, config: &mut Config, text: &str) -> Result<(), String> {
@@ -149,6 +172,24 @@ fn required(text: &str) -> Result<String, String> {
 
 fn optional(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// What a file holds, without the line's end.
+fn secret_of(path: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("a file that can be read ({error})"))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The driver's own words are not told: they quote what is wrong, which may be the password.
+fn connection_string(text: &str) -> Result<Option<Secret>, String> {
+    let Some(uri) = optional(text) else { return Ok(None) };
+    match ConnectionString::parse(&uri) {
+        Ok(_) => Ok(Some(Secret::new(uri))),
+        Err(_) => Err("a connection string such as `mongodb://user:password@host:27017/?authSource=admin`, \
+                       percent-encoded where a password has other signs than letters and digits \
+                       (instead of `mongodb+srv`, list the hosts)"
+            .to_owned()),
+    }
 }
 
 fn parsed<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {

@@ -48,6 +48,9 @@ pub enum ConfigError {
         /// `, not …`, or nothing for a secret.
         given: String,
     },
+    /// Documents go to one store.
+    #[error("`store.sqlite` and `store.mongodb.uri` are both set: documents go to one store, unset the other")]
+    TwoStores,
 }
 
 /// Settings in the order in which they apply.
@@ -125,6 +128,9 @@ impl Layers {
         }
         for setting in &self.settings {
             setting.apply(&mut config)?;
+        }
+        if config.store.sqlite.is_some() && config.store.mongodb.uri.is_some() {
+            return Err(ConfigError::TwoStores);
         }
         Ok(config)
     }

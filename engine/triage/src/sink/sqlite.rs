@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction};
 
-use super::{Document, Refusal, Sink, Unavailable};
+use super::{Document, Refusal, Sink, Unavailable, Written};
 
 /// How long a write waits for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
@@ -55,8 +55,9 @@ impl SqliteSink {
 }
 
 impl Sink for SqliteSink {
-    fn write(&mut self, batch: &[Document]) -> Result<Vec<Refusal>, Unavailable> {
-        self.try_write(batch)?.map_err(|error| self.unavailable(&error))
+    fn write(&mut self, batch: &[Document]) -> Result<Written, Unavailable> {
+        let refusals = self.try_write(batch)?.map_err(|error| self.unavailable(&error))?;
+        Ok(Written { refusals, waiting: Vec::new() })
     }
 
     fn counts(&mut self) -> Result<Vec<(String, u64)>, Unavailable> {

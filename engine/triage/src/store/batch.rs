@@ -9,8 +9,9 @@ use triage_core::reading::Record;
 
 use super::document::{self, Body, Unfit};
 use super::letters::Letter;
+use super::places::Places;
 use super::route::{Content, Route};
-use crate::sink::{Document, Refusal};
+use crate::sink::{Document, Refusal, Waiting};
 
 /// A batch is full at this many bytes, however few documents they are.
 const FULL_BYTES: usize = 16 << 20;
@@ -23,6 +24,8 @@ pub(crate) struct Batch {
     records: Vec<Arc<OwnedMessage>>,
     /// Records that are no documents.
     unfit: Vec<Letter>,
+    /// How far each partition has been read.
+    pub(crate) ends: Places,
     bytes: usize,
     begun: Option<Instant>,
 }
@@ -33,6 +36,7 @@ impl Batch {
     pub(crate) fn add(&mut self, record: OwnedMessage, route: &Route, maker: &mut Maker) {
         self.begun.get_or_insert_with(Instant::now);
         self.bytes += record.payload().map_or(0, <[u8]>::len);
+        self.ends.passed(record.topic(), record.partition(), record.offset());
         let made = match route.content {
             Content::Readings => Ok(maker.reading(&record)),
             Content::Derived => document::of_derived(record.payload()).map(Some),
@@ -66,14 +70,29 @@ impl Batch {
         self.begun.map(|begun| age.saturating_sub(begun.elapsed()))
     }
 
-    /// What is to be sent to the dead letters, after the sink has refused some.
-    pub(crate) fn letters(&mut self, refusals: &[Refusal]) -> Vec<Letter> {
+    /// Where the documents of collections that wait begin.
+    pub(crate) fn first_waiting(&self, waiting: &[Waiting]) -> Places {
+        let mut first = Places::default();
+        for (document, record) in self.documents.iter().zip(&self.records) {
+            if waiting.iter().any(|waiting| waiting.collection == document.collection) {
+                first.back_to(record.topic(), record.partition(), record.offset());
+            }
+        }
+        first
+    }
+
+    /// What is to be sent to the dead letters, after the sink has refused some. What comes after a place in `waiting` is read
+    /// again, and becomes a letter then.
+    pub(crate) fn letters(&mut self, refusals: &[Refusal], waiting: &Places) -> Vec<Letter> {
         let refused = refusals.iter().filter_map(|refusal| {
             let record = Arc::clone(self.records.get(refusal.position)?);
             Some(Letter { record, reason: "refused", sentence: refusal.reason.clone() })
         });
         let refused: Vec<Letter> = refused.collect();
-        self.unfit.drain(..).chain(refused).collect()
+        let is_read_again = |record: &OwnedMessage| {
+            waiting.get(record.topic(), record.partition()).is_some_and(|first| record.offset() >= first)
+        };
+        self.unfit.drain(..).chain(refused).filter(|letter| !is_read_again(&letter.record)).collect()
     }
 }
 

@@ -1,19 +1,19 @@
 //! What cannot be stored goes to the dead letters, with the stage `document`: it is in nobody's way there, and not lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{Header, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::kafka::topics::DEAD_LETTERS;
+use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 
-/// How long a letter may take before the batch counts as failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long taking over the transactional id may take before the store begins anew.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// A record that is no document.
 #[derive(Debug)]
@@ -25,47 +25,45 @@ pub(crate) struct Letter {
     pub(crate) sentence: String,
 }
 
-/// Sends letters, and waits until they have arrived.
+/// Sends letters and the offsets of their batch, in one transaction.
 pub(crate) struct Letters {
-    producer: BaseProducer<Failures>,
+    transactions: Transactions,
 }
 
 impl Letters {
     pub(crate) fn open(properties: &ClientConfig) -> KafkaResult<Self> {
-        Ok(Self { producer: properties.create_with_context(Failures::default())? })
+        Ok(Self { transactions: Transactions::open(properties, OPENING)? })
     }
 
-    /// Returns when all have been acknowledged; one that was not fails all, and they are sent again with their batch.
-    pub(crate) fn send(&self, letters: &[Letter]) -> KafkaResult<()> {
-        let deadline = Instant::now() + PATIENCE;
-        for letter in letters {
-            self.enqueue(letter, deadline)?;
+    /// Letters and offsets become visible together or not at all. After an error the clients begin anew at the committed
+    /// offsets: the batch is read again, and what was sent is aborted here or by the next owner of the id.
+    pub(crate) fn send(
+        &self,
+        letters: &[Letter],
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        self.transactions.begin()?;
+        let result = letters.iter().try_for_each(|letter| self.transactions.send(sent(letter)));
+        let result = result.and_then(|()| self.transactions.commit(offsets, group));
+        if result.is_err()
+            && let Err(error) = self.transactions.abort()
+        {
+            // Whoever takes the id over next, which is us, aborts it.
+            tracing::warn!(%error, "the dead letters of a batch are not taken back yet");
         }
-        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(Duration::from_millis(1));
-        }
-        if self.producer.in_flight_count() > 0 || self.producer.context().0.swap(0, Ordering::Relaxed) > 0 {
-            return Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut));
-        }
-        Ok(())
+        result
     }
+}
 
-    fn enqueue(&self, letter: &Letter, deadline: Instant) -> KafkaResult<()> {
-        let headers = headers(letter);
-        loop {
-            let mut record = BaseRecord::<[u8], [u8]>::to(DEAD_LETTERS).partition(letter.record.partition());
-            record.key = letter.record.key();
-            record.payload = letter.record.payload();
-            record.timestamp = letter.record.timestamp().to_millis();
-            record.headers = Some(headers.clone());
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) if Instant::now() < deadline => {
-                    self.producer.poll(Duration::from_millis(1));
-                }
-                Err((error, _)) => return Err(error),
-            }
-        }
+fn sent(letter: &Letter) -> Sent<'_> {
+    Sent {
+        topic: DEAD_LETTERS,
+        partition: letter.record.partition(),
+        key: letter.record.key(),
+        value: letter.record.payload(),
+        timestamp: letter.record.timestamp().to_millis(),
+        headers: Some(headers(letter)),
     }
 }
 
@@ -88,25 +86,4 @@ fn headers(letter: &Letter) -> OwnedHeaders {
         headers = headers.insert(Header { key, value });
     }
     headers
-}
-
-/// Counts letters that did not arrive.
-#[derive(Debug, Default)]
-struct Failures(AtomicU64);
-
-impl ClientContext for Failures {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "the broker reports a problem to the store");
-    }
-}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            tracing::warn!(%error, "a dead letter was not delivered");
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }

@@ -1,11 +1,12 @@
 //! What librdkafka measures for the store: ends and committed places of its partitions.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
@@ -21,13 +22,21 @@ pub(crate) struct Place {
 /// Places by topic and partition.
 pub(crate) type Measured = BTreeMap<(String, i32), Place>;
 
-/// Keeps librdkafka's last statistics until they are taken.
+/// Keeps librdkafka's last statistics until they are taken, and counts rebalances.
 #[derive(Debug, Default)]
-pub(crate) struct Measures(Mutex<Option<Measured>>);
+pub(crate) struct Measures {
+    last: Mutex<Option<Measured>>,
+    rebalances: AtomicU64,
+}
 
 impl Measures {
     pub(crate) fn take(&self) -> Option<Measured> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Rebalances so far; they happen inside a poll.
+    pub(crate) fn rebalances(&self) -> u64 {
+        self.rebalances.load(Ordering::Relaxed)
     }
 }
 
@@ -54,8 +63,12 @@ impl ClientContext for Measures {
                 }
             }
         }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
     }
 }
 
-impl ConsumerContext for Measures {}
+impl ConsumerContext for Measures {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, _: &Rebalance<'_>) {
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -7,20 +7,22 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use triage_core::program::Limits;
 
 use super::StoreError;
 use super::batch::{Batch, Maker};
-use super::letters::Letters;
+use super::letters::{Letter, Letters};
 use super::measure::{Measured, Measures, Place};
+use super::places::Places;
 use super::route::{self, Routes};
+use super::waiting::WaitingTopics;
 use crate::config::Config;
 use crate::kafka::consumer::is_passing;
 use crate::kafka::properties;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
-use crate::sink::{Refusal, Sink, Unavailable};
+use crate::sink::{Sink, Unavailable, Waiting, Written};
 
 /// How long a wait for a record is at most: the rule set and the shutdown are looked at in between.
 const IDLE: Duration = Duration::from_millis(100);
@@ -30,6 +32,9 @@ const SINK_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A removed topic is left when it has been found empty so often, a second apart: a worker may still be writing to it.
 const FOUND_EMPTY: u32 = 10;
+
+/// A dead letter may be as large as the largest stored record.
+const LARGEST_LETTER: usize = 100_000_000;
 
 /// One life of the store's clients.
 pub(crate) struct Session<'s> {
@@ -41,17 +46,21 @@ pub(crate) struct Session<'s> {
     routes: Routes,
     /// Topics that the rule set has no more, and how often they were found empty.
     leaving: BTreeMap<String, u32>,
+    waiting: WaitingTopics,
+    /// How many rebalances there had been when the batch at hand was begun.
+    read_since: u64,
     committed: BTreeMap<(String, i32), i64>,
 }
 
 impl<'s> Session<'s> {
     pub(crate) fn open(shared: &'s Shared, sink: Box<dyn Sink>) -> Result<Self, StoreError> {
         let maker = Maker::new(shared.current.load_full(), limits(&shared.config));
+        // Before the consumer: it fences an earlier self, so that offsets of an open transaction are settled when they are
+        // asked for.
+        let id = shared.config.store_transactional_id();
+        let letters = Letters::open(&properties::producer(&shared.config.kafka, &id, LARGEST_LETTER))?;
         let consumer: BaseConsumer<Measures> =
             consumer_properties(&shared.config).create_with_context(Measures::default())?;
-        let mut letter_properties = properties::plain(&shared.config.kafka);
-        letter_properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.max.bytes", "100000000");
-        let letters = Letters::open(&letter_properties)?;
         let routes = route::of(maker.program());
         let session = Self {
             shared,
@@ -61,6 +70,8 @@ impl<'s> Session<'s> {
             maker,
             routes,
             leaving: BTreeMap::new(),
+            waiting: WaitingTopics::default(),
+            read_since: 0,
             committed: BTreeMap::new(),
         };
         session.subscribe()?;
@@ -79,6 +90,7 @@ impl<'s> Session<'s> {
                 self.flush(&mut batch)?;
                 self.take_up()?;
             }
+            self.waiting.resume(&self.consumer, &self.routes)?;
             self.gather(&mut batch)?;
             let config = &self.shared.config.store;
             if batch.is_due(config.batch_documents, config.batch_age) {
@@ -94,6 +106,9 @@ impl<'s> Session<'s> {
         match self.consumer.poll(patience) {
             None => Ok(()),
             Some(Ok(message)) => {
+                if batch.is_empty() {
+                    self.read_since = self.consumer.context().rebalances();
+                }
                 let route = self.routes.get(message.topic());
                 let route = route.ok_or_else(|| StoreError::Unasked(message.topic().to_owned()))?;
                 batch.add(message.detach(), route, &mut self.maker);
@@ -122,6 +137,7 @@ impl<'s> Session<'s> {
             }
         }
         self.leaving.retain(|topic, _| !wanted.contains_key(topic));
+        self.waiting.end(&self.consumer, &self.routes, &self.shared.metrics)?;
         self.routes.extend(wanted);
         Ok(self.subscribe()?)
     }
@@ -142,23 +158,50 @@ impl<'s> Session<'s> {
             return Ok(());
         }
         let mut batch = std::mem::take(batch);
-        let refusals = self.write(&batch)?;
-        self.count(&batch, &refusals);
-        let letters = batch.letters(&refusals);
-        if !letters.is_empty() {
+        let written = self.write(&batch)?;
+        self.count(&batch, &written);
+        let first_waiting = batch.first_waiting(&written.waiting);
+        let letters = batch.letters(&written.refusals, &first_waiting);
+        if letters.is_empty() {
+            self.commit(&batch.ends, &first_waiting);
+        } else {
             tracing::warn!(records = letters.len(), "records that cannot be stored go to the dead letters");
-            self.letters.send(&letters)?;
+            self.send(&letters, &batch, &first_waiting)?;
         }
-        self.commit();
+        self.wait(&batch, written.waiting, &first_waiting)
+    }
+
+    /// Letters never go without the offsets of their batch. What another process may have read since, it sends.
+    fn send(&mut self, letters: &[Letter], batch: &Batch, first_waiting: &Places) -> Result<(), StoreError> {
+        if self.consumer.context().rebalances() != self.read_since {
+            return Err(StoreError::Moved);
+        }
+        let places = batch.ends.to_commit(&self.consumer.position()?, first_waiting)?;
+        let group = self.consumer.group_metadata().ok_or(StoreError::Moved)?;
+        self.letters.send(letters, &places, &group)?;
+        self.committed.extend(offsets(&places));
         Ok(())
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<Vec<Refusal>, Unavailable> {
+    /// Puts the topics of collections that wait aside, and brings those back that are written again.
+    fn wait(&mut self, batch: &Batch, waiting: Vec<Waiting>, first: &Places) -> Result<(), StoreError> {
+        for document in &batch.documents {
+            if waiting.iter().all(|waiting| waiting.collection != document.collection) {
+                self.waiting.is_written(&document.collection, &self.shared.metrics);
+            }
+        }
+        for waiting in waiting {
+            self.waiting.put_aside(waiting, &self.shared.metrics);
+        }
+        Ok(self.waiting.pause(&self.consumer, &self.routes, first)?)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Written, Unavailable> {
         let deadline = Instant::now() + SINK_PATIENCE;
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         loop {
             let error = match self.sink.write(&batch.documents) {
-                Ok(refusals) => return Ok(refusals),
+                Ok(written) => return Ok(written),
                 Err(error) => error,
             };
             self.shared.metrics.store_failed();
@@ -171,27 +214,30 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn count(&self, batch: &Batch, refusals: &[Refusal]) {
-        let mut written: BTreeMap<&str, u64> = BTreeMap::new();
+    fn count(&self, batch: &Batch, written: &Written) {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for document in &batch.documents {
-            *written.entry(&document.collection).or_default() += 1;
+            *counts.entry(&document.collection).or_default() += 1;
         }
-        for refusal in refusals {
+        for refusal in &written.refusals {
             if let Some(document) = batch.documents.get(refusal.position) {
-                written.entry(&document.collection).and_modify(|count| *count -= 1);
+                counts.entry(&document.collection).and_modify(|count| *count -= 1);
             }
         }
-        for (collection, count) in written {
+        for waiting in &written.waiting {
+            counts.remove(&*waiting.collection);
+        }
+        for (collection, count) in counts {
             self.shared.metrics.store_written(collection, count);
         }
         tracing::debug!(documents = batch.documents.len(), "documents written");
     }
 
-    /// Commits how far the consumer has read: all of it is written. A commit that fails costs only a second write of the
-    /// same documents.
-    fn commit(&mut self) {
+    /// Commits how far the batch has come: all of it is written. A commit that fails costs only a second write of the same
+    /// documents.
+    fn commit(&mut self, ends: &Places, first_waiting: &Places) {
         let result = self.consumer.position().and_then(|position| {
-            let places = known_places(&position)?;
+            let places = ends.to_commit(&position, first_waiting)?;
             if places.count() > 0 {
                 self.consumer.commit(&places, CommitMode::Sync)?;
             }
@@ -257,18 +303,11 @@ fn consumer_properties(config: &Config) -> ClientConfig {
     // A topic that is made after the subscription is found soon.
     properties.set("topic.metadata.refresh.interval.ms", "2000");
     properties.remove("group.instance.id"); // it names a worker's consumer
-    properties
-}
-
-/// The partitions of which something has been read.
-fn known_places(position: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
-    let mut known = TopicPartitionList::new();
-    for place in position.elements() {
-        if let Offset::Offset(_) = place.offset() {
-            known.add_partition_offset(place.topic(), place.partition(), place.offset())?;
-        }
+    // What is fetched ahead: a few batches.
+    if !config.kafka.properties.contains_key("queued.max.messages.kbytes") {
+        properties.set("queued.max.messages.kbytes", "2048");
     }
-    Ok(known)
+    properties
 }
 
 fn offsets(places: &TopicPartitionList) -> BTreeMap<(String, i32), i64> {

@@ -30,6 +30,12 @@ impl Process {
         self.0.try_wait().unwrap().is_some()
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(&mut self) {
+        self.signal("-TERM");
+        self.0.wait().unwrap();
+    }
+
     pub(crate) fn kill(&mut self) {
         // Already gone is what is wanted.
         let _ = self.0.kill();

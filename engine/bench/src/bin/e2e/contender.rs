@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use triage_bench::used::Used;
+
 use crate::arguments::Arguments;
 use crate::services::Process;
 
@@ -102,13 +104,6 @@ pub(crate) struct Running {
     _folder: tempfile::TempDir,
 }
 
-/// What a process has used so far.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Used {
-    pub(crate) cpu_seconds: f64,
-    pub(crate) peak_mib: f64,
-}
-
 impl Running {
     pub(crate) fn assert_runs(&mut self) -> Result<(), ContenderError> {
         if !self.process.has_ended() {
@@ -122,50 +117,12 @@ impl Running {
     }
 
     pub(crate) fn used(&self) -> Result<Used, ContenderError> {
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.id));
-        let cpu_seconds = cpu_seconds(&read("stat")?);
-        let peak_mib = peak_mib(&read("status")?);
-        cpu_seconds
-            .zip(peak_mib)
-            .map(|(cpu_seconds, peak_mib)| Used { cpu_seconds, peak_mib })
-            .ok_or(ContenderError::Unknown(self.id))
+        Used::of(self.id)?.ok_or(ContenderError::Unknown(self.id))
     }
 
     fn words(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
-    }
-}
-
-/// `utime` and `stime`, fields 14 and 15 of `/proc/PID/stat`; the second may hold spaces and ends with the last `)`.
-fn cpu_seconds(stat: &str) -> Option<f64> {
-    /// The unit of `/proc` on all of Linux's platforms.
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let mut after_name = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: u64 = after_name.next()?.parse().ok()?;
-    let system: u64 = after_name.next()?.parse().ok()?;
-    Some((user + system) as f64 / TICKS_PER_SECOND)
-}
-
-fn peak_mib(status: &str) -> Option<f64> {
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = kib.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processor_time_is_read_behind_a_name_with_spaces() {
-        let stat = "7 (a ) name) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 4 0 100 0 0";
-        assert_eq!(cpu_seconds(stat), Some(3.0));
-    }
-
-    #[test]
-    fn peak_memory_is_the_high_water_mark() {
-        assert_eq!(peak_mib("VmPeak:\t 9 kB\nVmHWM:\t    2048 kB\n"), Some(2.0));
     }
 }
