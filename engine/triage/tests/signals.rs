@@ -55,8 +55,8 @@ fn a_second_signal_ends_at_once() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     // Somebody listens and never answers: a stop has to wait for the request that is under way.
     let bed = Bed::at(nobody.local_addr().unwrap(), 1);
-    let (mut child, mut lines) = run(&bed);
-    read_until(&mut lines, "web side listens");
+    let (mut child, mut lines) = run_with(&bed, &["--log-level", "triage=debug"]);
+    read_until(&mut lines, "looking for published rules");
     send("-TERM", &child);
     read_until(&mut lines, "asked to stop");
     send("-TERM", &child);
@@ -67,8 +67,8 @@ fn a_second_signal_ends_at_once() {
 fn a_stop_that_hangs_ends_after_its_grace_and_says_so() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let bed = Bed::at(nobody.local_addr().unwrap(), 1);
-    let (mut child, mut lines) = run_with(&bed, &["--set", "engine.stop_grace=1s"]);
-    read_until(&mut lines, "web side listens");
+    let (mut child, mut lines) = run_with(&bed, &["--log-level", "triage=debug", "--set", "engine.stop_grace=1s"]);
+    read_until(&mut lines, "looking for published rules");
     send("-TERM", &child);
     read_until(&mut lines, "the engine has not stopped");
     assert_eq!(child.wait().unwrap().code(), Some(3));

@@ -37,6 +37,7 @@ pub(crate) fn find(
 ) -> Result<Found, TopicError> {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
     while !shutdown.is_asked() {
+        tracing::debug!("looking for published rules");
         let error = match topics.ensure_rule_sets(config) {
             Ok(()) => match look(config, folder) {
                 Ok(Some(found)) => {
