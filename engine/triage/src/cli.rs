@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Printing and exiting happen here and in `main` alone.
 
 mod check;
+mod dead_letters;
 mod demo;
 mod fmt;
 mod gateway;
@@ -43,6 +44,8 @@ enum Command {
     Replay(replay::Args),
     /// Ask a running engine to reload its rules
     Reload(reload::Args),
+    /// Look at records that nobody could use, and send them again
+    DeadLetters(dead_letters::Args),
 }
 
 /// Why a subcommand did not do its work. The text is printed to standard error; an empty one prints nothing (what was
@@ -93,5 +96,6 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Why(args) => why::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Reload(args) => reload::run(&args),
+        Command::DeadLetters(args) => dead_letters::run(&args),
     }
 }

@@ -104,6 +104,13 @@ pub struct StoreConfig {
     pub group: String,
 }
 
+impl StoreConfig {
+    /// Whether documents are stored at all.
+    pub fn is_used(&self) -> bool {
+        self.sqlite.is_some() || self.mongodb.uri.is_some()
+    }
+}
+
 /// `[store.mongodb]`
 #[derive(Debug, Clone, Default)]
 pub struct MongoConfig {

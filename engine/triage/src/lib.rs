@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+pub(crate) mod dead_letters;
 pub mod engine;
 mod gateway;
 pub mod http;

@@ -68,6 +68,7 @@ struct StoreMetrics {
     written: IntCounterVec,
     retries: IntCounter,
     failures: IntCounter,
+    dead_letters: IntCounterVec,
     waiting: IntGaugeVec,
     lag: IntGaugeVec,
 }
@@ -82,6 +83,11 @@ impl StoreMetrics {
             )?,
             retries: make.counter("triage_store_retries_total", "writes to the store that were tried again")?,
             failures: make.counter("triage_store_failures_total", "writes to the store that failed")?,
+            dead_letters: make.counters(
+                "triage_store_dead_letters_total",
+                "records that could not be stored and are dead letters now, by reason",
+                &["reason"],
+            )?,
             waiting: make.gauges(
                 "triage_store_collection_waits",
                 "1 while nothing can be written to a collection of the store, though it can be to others",
@@ -254,6 +260,11 @@ impl Metrics {
     /// A write failed.
     pub(crate) fn store_failed(&self) {
         self.store.failures.inc();
+    }
+
+    /// A record that could not be stored is a dead letter.
+    pub(crate) fn store_dead_letter(&self, reason: &str) {
+        self.store.dead_letters.with_label_values(&[reason]).inc();
     }
 
     /// Whether nothing can be written to a collection, though it can be to others.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaError;
 use serde::Serialize;
 
-pub(crate) use follow::{Found, find, follow, settle};
+pub(crate) use follow::{Found, find, follow, latest, settle};
 pub(crate) use set::{PART_BYTES, RuleSet};
 pub(crate) use topic::publish;
 

@@ -8,6 +8,7 @@ mod measure;
 mod places;
 mod route;
 mod session;
+mod taken;
 mod waiting;
 
 use std::sync::Arc;
@@ -41,12 +42,12 @@ pub(crate) enum StoreError {
     /// Dead letters and their offsets were not committed together.
     #[error("dead letters are not sent: {0}")]
     Letters(#[from] TransactionError),
-    /// A partition went to another process before its dead letters were sent; they are its to send.
-    #[error("a partition has moved while its dead letters were waiting")]
-    Moved,
     /// A record came that nobody asked for.
     #[error("a record of the topic `{0}` came, which is not stored")]
     Unasked(String),
+    /// A partition went to another process before its dead letters were sent; they are its to send.
+    #[error("a partition has moved while its dead letters were waiting")]
+    Moved,
 }
 
 /// Starts the store's thread, if a store is configured. A store that is away does not keep the engine from starting.

@@ -83,6 +83,32 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn secrets_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let holding = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let uri = "mongodb://sink:hush@127.0.0.1:27017/";
+    let layers = Layers::new()
+        .flag("http.token_file", holding("token", "sesame\n"))
+        .flag("kafka.sasl_password_file", holding("password", "hush hush\n"))
+        .flag("store.mongodb.uri_file", holding("uri", uri));
+    let config = layers.build().unwrap();
+    assert_eq!(config.http.token.as_ref().unwrap().expose(), "sesame");
+    assert_eq!(config.kafka.properties["sasl.password"].expose(), "hush hush");
+    assert_eq!(config.store.mongodb.uri.as_ref().unwrap().expose(), uri);
+    assert!(!format!("{config:?}").contains("hush"));
+    for key in ["http.token_file", "kafka.sasl_password_file", "store.mongodb.uri_file"] {
+        let refused = Layers::new().flag(key, "/nowhere").build().unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("flags: `{key}` must be a file that can be read")), "{refused}");
+    }
+    let refused = Layers::new().flag("kafka.sasl_password_file", holding("empty", "\n")).build().unwrap_err();
+    assert!(refused.to_string().contains("not empty"), "{refused}");
+}
+
+#[test]
 fn properties_pass_through_from_file_and_environment() {
     let (_folder, path) = file("[kafka.properties]\nsecurity.protocol = 'ssl'\n'session.timeout.ms' = 9000\n");
     let environment = variables(&[("TRIAGE_KAFKA_PROPERTIES_SASL_PASSWORD", "x")]);

@@ -5,8 +5,17 @@ use crate::source::Span;
 use crate::syntax::ast::Name;
 
 /// Topics of ours that no stream or topic of the rules may be called.
-const RESERVED_TOPICS: [&str; 7] =
-    ["technical", "dead-letters", "acknowledgements", "heartbeat", "rule-sets", "triage-journal", "triage-snapshots"];
+const RESERVED_TOPICS: [&str; 9] = [
+    "technical",
+    "dead-letters",
+    "dead-letters-resent",
+    "resent-documents",
+    "acknowledgements",
+    "heartbeat",
+    "rule-sets",
+    "triage-journal",
+    "triage-snapshots",
+];
 
 /// The longest Kafka topic is 249 bytes, and `alerts.` may stand before ours.
 const LONGEST_TOPIC: usize = 242;

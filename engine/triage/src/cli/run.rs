@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     set: Vec<(String, String)>,
 }
 
-fn key_and_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_and_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a key, `=` and a value are needed")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
@@ -55,6 +55,15 @@ impl Settings {
     /// Those of a subcommand that only needs to know where the rules are.
     pub(crate) fn of_configuration(config: Option<PathBuf>) -> Self {
         Self { config, ..Self::default() }
+    }
+
+    /// Those of a subcommand that only needs the broker.
+    pub(crate) fn of_broker(
+        config: Option<PathBuf>,
+        bootstrap_servers: Option<String>,
+        set: Vec<(String, String)>,
+    ) -> Self {
+        Self { config, bootstrap_servers, set, ..Self::default() }
     }
 
     /// File, then environment, then flags.

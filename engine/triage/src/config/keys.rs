@@ -57,6 +57,17 @@ pub static KEYS: &[Key] = &[
         "replicas of topics that have to be made; 0 leaves it to the broker",
         |config, text| number(text, 0..=100).map(|number| config.kafka.replication = number),
     ),
+    key(
+        "kafka.sasl_password_file",
+        "",
+        "a file that holds the password of `kafka.properties`' `sasl.username`",
+        |config, text| {
+            let Some(path) = optional(text) else { return Ok(()) };
+            let password = secret_of(&path).and_then(|password| required(&password))?;
+            config.kafka.properties.insert("sasl.password".to_owned(), Secret::new(password));
+            Ok(())
+        },
+    ),
     key("rules.path", "rules/hospital", "the folder of `*.rules` files", |config, text| {
         required(text).map(|text| config.rules.path = PathBuf::from(text))
     }),

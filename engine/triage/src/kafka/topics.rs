@@ -22,6 +22,12 @@ use fault::{Needed, Settings, Use};
 /// Where records go that are no readings.
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 
+/// Which dead letters have been sent again.
+pub(crate) const DEAD_LETTERS_RESENT: &str = "dead-letters-resent";
+
+/// Dead letters on their way back to the store.
+pub(crate) const RESENT_DOCUMENTS: &str = "resent-documents";
+
 /// Where the rule set is published that all processes run.
 pub(crate) const RULE_SETS: &str = "rule-sets";
 
@@ -100,6 +106,22 @@ impl Topics {
         if faults.is_empty() { Ok(()) } else { Err(TopicError::Unfit(faults)) }
     }
 
+    /// Makes the topics that dead letters are sent again by, if they are missing. Blocks.
+    pub(crate) fn ensure_resent(&self, config: &Config, partitions: i32) -> Result<(), TopicError> {
+        let admin = Admin::new(&self.client, config)?;
+        let there = admin.partitions()?;
+        if !there.contains_key(DEAD_LETTERS_RESENT) {
+            admin.make(DEAD_LETTERS_RESENT, 1, &[("cleanup.policy", "compact")])?;
+        }
+        if !there.contains_key(RESENT_DOCUMENTS) {
+            let limit = admin.settings(&[DEAD_LETTERS.to_owned()])?.remove(DEAD_LETTERS).unwrap_or_default().limit();
+            let limit = limit.map(|limit| limit.to_string());
+            let properties: Vec<_> = limit.iter().map(|limit| ("max.message.bytes", limit.as_str())).collect();
+            admin.make(RESENT_DOCUMENTS, partitions, &properties)?;
+        }
+        Ok(())
+    }
+
     /// Makes what is missing of the topics that `program` reads or writes, and checks the others. Blocks.
     pub(crate) fn ensure(&self, config: &Config, program: &Program) -> Result<Layout, TopicError> {
         let admin = Admin::new(&self.client, config)?;
@@ -107,7 +129,7 @@ impl Topics {
         if !survey.partitions.contains_key(program.stream()) {
             admin.make(program.stream(), survey.needed.partitions, &[])?;
         }
-        let faults = survey.faults(program, config.engine.max_record_bytes);
+        let faults = survey.faults(config.engine.max_record_bytes);
         if !faults.is_empty() {
             return Err(TopicError::Unfit(faults));
         }
@@ -118,11 +140,11 @@ impl Topics {
                  perhaps because this user lacks the right `DescribeConfigs` on it"
             );
         }
-        for warning in survey.warnings(program) {
+        for warning in survey.warnings() {
             tracing::warn!("{warning}");
         }
-        for (topic, purpose) in survey.missing(program) {
-            make_output(&admin, &topic, purpose, &survey.needed)?;
+        for (topic, purpose) in survey.missing() {
+            make_output(&admin, topic, *purpose, &survey.needed)?;
         }
         Ok(Layout { largest_record: survey.needed.roomy() })
     }
@@ -130,9 +152,9 @@ impl Topics {
     /// Looks whether all is still as it must be; makes nothing.
     pub(crate) fn look(&self, config: &Config, program: &Program) -> Result<(), TopicError> {
         let survey = survey(&Admin::new(&self.client, config)?, program)?;
-        let mut faults = survey.faults(program, config.engine.max_record_bytes);
+        let mut faults = survey.faults(config.engine.max_record_bytes);
         let stream = [program.stream().to_owned()].into_iter().filter(|stream| !survey.partitions.contains_key(stream));
-        let outputs = survey.missing(program).into_iter().map(|(topic, _)| topic);
+        let outputs = survey.missing().map(|(topic, _)| topic.clone());
         faults.extend(stream.chain(outputs).map(|topic| Fault::Gone { topic }));
         if faults.is_empty() { Ok(()) } else { Err(TopicError::Unfit(faults)) }
     }
@@ -143,15 +165,18 @@ pub(crate) fn alerts_of(topic: &str) -> String {
     format!("alerts.{topic}")
 }
 
-fn outputs(program: &Program) -> Vec<(String, Use)> {
+/// Everything that is written, by the engine and by whoever sends dead letters to the store again.
+fn outputs(config: &Config, program: &Program) -> Vec<(String, Use)> {
     let derived = program.topics().iter().map(|topic| (topic.name.clone(), Use::Derived));
     let alerts = program.topics().iter().filter(|topic| topic.alerts);
     let alerts = alerts.map(|topic| (alerts_of(&topic.name), Use::Alerts));
-    derived.chain(alerts).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).collect()
+    let resent = config.store.is_used().then(|| (RESENT_DOCUMENTS.to_owned(), Use::DeadLetters));
+    derived.chain(alerts).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).chain(resent).collect()
 }
 
 /// What is there.
 struct Survey {
+    outputs: Vec<(String, Use)>,
     partitions: BTreeMap<String, i32>,
     settings: BTreeMap<String, Settings>,
     /// Topics whose settings the broker does not tell.
@@ -161,38 +186,38 @@ struct Survey {
 
 fn survey(admin: &Admin<'_>, program: &Program) -> Result<Survey, TopicError> {
     let partitions = admin.partitions()?;
-    let outputs = outputs(program).into_iter().map(|(topic, _)| topic);
-    let there = outputs.chain([program.stream().to_owned()]).filter(|topic| partitions.contains_key(topic));
-    let there: Vec<String> = there.collect();
+    let outputs = outputs(admin.config, program);
+    let topics = outputs.iter().map(|(topic, _)| topic.clone()).chain([program.stream().to_owned()]);
+    let there: Vec<String> = topics.filter(|topic| partitions.contains_key(topic)).collect();
     let mut settings = admin.settings(&there)?;
     let untold = there.into_iter().filter(|topic| !settings.contains_key(topic)).collect();
     let stream = settings.remove(program.stream()).unwrap_or_default();
     let has = partitions.get(program.stream()).copied().unwrap_or(admin.config.kafka.partitions);
-    Ok(Survey { partitions, settings, untold, needed: Needed::new(program.stream(), has, stream) })
+    Ok(Survey { outputs, partitions, settings, untold, needed: Needed::new(program.stream(), has, stream) })
 }
 
 impl Survey {
-    fn missing(&self, program: &Program) -> Vec<(String, Use)> {
-        outputs(program).into_iter().filter(|(topic, _)| !self.partitions.contains_key(topic)).collect()
+    fn missing(&self) -> impl Iterator<Item = &(String, Use)> {
+        self.outputs.iter().filter(|(topic, _)| !self.partitions.contains_key(topic))
     }
 
-    fn faults(&self, program: &Program, largest_value: usize) -> Vec<Fault> {
+    fn faults(&self, largest_value: usize) -> Vec<Fault> {
         let mut faults = self.needed.faults_of_stream();
-        for (topic, purpose) in outputs(program) {
-            let Some(has) = self.partitions.get(&topic) else { continue };
-            let settings = self.settings.get(&topic).cloned().unwrap_or_default();
-            faults.extend(self.needed.faults(&topic, purpose, *has, &settings, largest_value));
+        for (topic, purpose) in &self.outputs {
+            let Some(has) = self.partitions.get(topic) else { continue };
+            let settings = self.settings.get(topic).cloned().unwrap_or_default();
+            faults.extend(self.needed.faults(topic, *purpose, *has, &settings, largest_value));
         }
         faults
     }
 
-    fn warnings(&self, program: &Program) -> Vec<String> {
+    fn warnings(&self) -> Vec<String> {
         let stream = (self.needed.stream.clone(), Use::Stream);
-        let uses = outputs(program).into_iter().chain([stream]);
+        let uses = self.outputs.iter().chain([&stream]);
         let settings = |topic: &String| {
             if topic == &self.needed.stream { Some(&self.needed.settings) } else { self.settings.get(topic) }
         };
-        uses.filter_map(|(topic, purpose)| settings(&topic)?.warning(&topic, purpose)).collect()
+        uses.filter_map(|(topic, purpose)| settings(topic)?.warning(topic, *purpose)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A worker's transactional producer: outputs and consumed offsets become visible together or not at all.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -31,6 +31,18 @@ pub(crate) enum TransactionError {
     /// Deliveries are not acknowledged in time.
     #[error("{0} records are not acknowledged after 30 s")]
     Unacknowledged(i32),
+}
+
+impl TransactionError {
+    /// Whether the broker refused a record for what it is, so that the others can be sent without it.
+    pub(crate) fn is_of_a_record(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        let Self::Abort(KafkaError::MessageProduction(code)) = self else { return false };
+        matches!(
+            code,
+            Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord | Code::InvalidTimestamp
+        )
+    }
 }
 
 /// A record to send; borrowed, librdkafka copies it.
@@ -97,6 +109,12 @@ impl Transactions {
         self.commit_retrying()
     }
 
+    /// The same where nothing was consumed.
+    pub(crate) fn commit_without_offsets(&self) -> Result<(), TransactionError> {
+        self.acknowledged()?;
+        self.commit_retrying()
+    }
+
     /// Takes everything back. Reports are served first: an abort waits for them.
     pub(crate) fn abort(&self) -> Result<(), TransactionError> {
         self.producer.poll(Duration::ZERO);
@@ -112,8 +130,8 @@ impl Transactions {
             }
         }
         match self.producer.context().take_failed() {
-            0 => Ok(()),
-            _ => Err(TransactionError::Abort(KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut))),
+            None => Ok(()),
+            Some(code) => Err(TransactionError::Abort(KafkaError::MessageProduction(code))),
         }
     }
 
@@ -137,15 +155,15 @@ fn classify(error: KafkaError) -> TransactionError {
     }
 }
 
-/// Counts deliveries that failed; the transaction they belong to is aborted.
+/// Keeps why the first delivery failed; the transaction that it belongs to is aborted.
 #[derive(Debug, Default)]
 struct Deliveries {
-    failed: AtomicU64,
+    failed: Mutex<Option<RDKafkaErrorCode>>,
 }
 
 impl Deliveries {
-    fn take_failed(&self) -> u64 {
-        self.failed.swap(0, Ordering::Relaxed)
+    fn take_failed(&self) -> Option<RDKafkaErrorCode> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -163,12 +181,13 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            let earlier = self.failed.fetch_add(1, Ordering::Relaxed);
-            if earlier == 0 {
-                let (topic, error) = (message.topic(), explained(error));
-                tracing::warn!(topic, partition = message.partition(), error, "a record was not delivered");
-            }
+        let Err((error, message)) = result else { return };
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some() {
+            return;
         }
+        *failed = Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown));
+        let (topic, error) = (message.topic(), explained(error));
+        tracing::warn!(topic, partition = message.partition(), error, "a record was not delivered");
     }
 }

@@ -74,6 +74,11 @@ fn look(config: &Config, folder: Option<(&RuleSet, &str)>) -> Result<Option<Foun
     Ok(None)
 }
 
+/// What is published for the group at this moment.
+pub(crate) fn latest(config: &Config) -> Result<Option<Publication>, PublishError> {
+    Ok(Reader::open(&config.kafka)?.assembly.latest().cloned())
+}
+
 impl Publication {
     pub(crate) fn compile(&self) -> Result<Compiled, Rejected> {
         RuleFiles { files: self.set.sources(), problems: Vec::new() }.compile()

@@ -10,7 +10,8 @@ use triage_core::reading::Record;
 use super::document::{self, Body, Unfit};
 use super::letters::Letter;
 use super::places::Places;
-use super::route::{Content, Route};
+use super::route::{Content, Routes};
+use super::taken::Taken;
 use crate::sink::{Document, Refusal, Waiting};
 
 /// A batch is full at this many bytes, however few documents they are.
@@ -21,7 +22,7 @@ const FULL_BYTES: usize = 16 << 20;
 pub(crate) struct Batch {
     pub(crate) documents: Vec<Document>,
     /// The record of each document.
-    records: Vec<Arc<OwnedMessage>>,
+    records: Vec<Arc<Taken>>,
     /// Records that are no documents.
     unfit: Vec<Letter>,
     /// How far each partition has been read.
@@ -33,12 +34,18 @@ pub(crate) struct Batch {
 impl Batch {
     /// Adds a record, as a document, as a dead letter, or as nothing at all where it is neither: readings that the engine
     /// made dead letters of, and the tombstones of a compacted topic.
-    pub(crate) fn add(&mut self, record: OwnedMessage, route: &Route, maker: &mut Maker) {
+    pub(crate) fn add(&mut self, taken: Taken, routes: &Routes, maker: &mut Maker) {
         self.begun.get_or_insert_with(Instant::now);
+        let record = &taken.record;
         self.bytes += record.payload().map_or(0, <[u8]>::len);
-        self.ends.passed(record.topic(), record.partition(), record.offset());
+        let (topic, partition, offset) = taken.place();
+        self.ends.passed(topic, partition, offset);
+        let Some(route) = routes.get(record.topic()) else {
+            let sentence = format!("records of the topic `{}` are not stored", record.topic());
+            return self.unfit.push(Letter { taken: Arc::new(taken), reason: "not-stored", sentence });
+        };
         let made = match route.content {
-            Content::Readings => Ok(maker.reading(&record)),
+            Content::Readings => Ok(maker.reading(record)),
             Content::Derived => document::of_derived(record.payload()).map(Some),
             Content::Alerts if record.payload().is_none() => Ok(None),
             Content::Alerts => document::of_alert(record.payload()).map(Some),
@@ -47,9 +54,9 @@ impl Batch {
             Ok(None) => {}
             Ok(Some(Body { id, json })) => {
                 self.documents.push(Document { collection: Arc::clone(&route.collection), id, json });
-                self.records.push(Arc::new(record));
+                self.records.push(Arc::new(taken));
             }
-            Err(unfit) => self.unfit.push(unfit_letter(record, &unfit)),
+            Err(unfit) => self.unfit.push(unfit_letter(taken, &unfit)),
         }
     }
 
@@ -73,9 +80,10 @@ impl Batch {
     /// Where the documents of collections that wait begin.
     pub(crate) fn first_waiting(&self, waiting: &[Waiting]) -> Places {
         let mut first = Places::default();
-        for (document, record) in self.documents.iter().zip(&self.records) {
+        for (document, taken) in self.documents.iter().zip(&self.records) {
             if waiting.iter().any(|waiting| waiting.collection == document.collection) {
-                first.back_to(record.topic(), record.partition(), record.offset());
+                let (topic, partition, offset) = taken.place();
+                first.back_to(topic, partition, offset);
             }
         }
         first
@@ -85,19 +93,20 @@ impl Batch {
     /// again, and becomes a letter then.
     pub(crate) fn letters(&mut self, refusals: &[Refusal], waiting: &Places) -> Vec<Letter> {
         let refused = refusals.iter().filter_map(|refusal| {
-            let record = Arc::clone(self.records.get(refusal.position)?);
-            Some(Letter { record, reason: "refused", sentence: refusal.reason.clone() })
+            let taken = Arc::clone(self.records.get(refusal.position)?);
+            Some(Letter { taken, reason: "refused", sentence: refusal.reason.clone() })
         });
         let refused: Vec<Letter> = refused.collect();
-        let is_read_again = |record: &OwnedMessage| {
-            waiting.get(record.topic(), record.partition()).is_some_and(|first| record.offset() >= first)
+        let is_read_again = |taken: &Taken| {
+            let (topic, partition, offset) = taken.place();
+            waiting.get(topic, partition).is_some_and(|first| offset >= first)
         };
-        self.unfit.drain(..).chain(refused).filter(|letter| !is_read_again(&letter.record)).collect()
+        self.unfit.drain(..).chain(refused).filter(|letter| !is_read_again(&letter.taken)).collect()
     }
 }
 
-fn unfit_letter(record: OwnedMessage, unfit: &Unfit) -> Letter {
-    Letter { record: Arc::new(record), reason: "not-a-document", sentence: unfit.to_string() }
+fn unfit_letter(taken: Taken, unfit: &Unfit) -> Letter {
+    Letter { taken: Arc::new(taken), reason: "not-a-document", sentence: unfit.to_string() }
 }
 
 /// Makes the stored form of readings by the rule set.

@@ -6,9 +6,12 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaResult;
-use rdkafka::message::{Header, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use super::taken::Taken;
+use crate::dead_letters::Stage;
+use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::DEAD_LETTERS;
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 
@@ -18,7 +21,7 @@ const OPENING: Duration = Duration::from_secs(5);
 /// A record that is no document.
 #[derive(Debug)]
 pub(crate) struct Letter {
-    pub(crate) record: Arc<OwnedMessage>,
+    pub(crate) taken: Arc<Taken>,
     /// The short code.
     pub(crate) reason: &'static str,
     /// One sentence, without any value.
@@ -57,33 +60,14 @@ impl Letters {
 }
 
 fn sent(letter: &Letter) -> Sent<'_> {
-    Sent {
-        topic: DEAD_LETTERS,
-        partition: letter.record.partition(),
-        key: letter.record.key(),
-        value: letter.record.payload(),
-        timestamp: letter.record.timestamp().to_millis(),
-        headers: Some(headers(letter)),
-    }
-}
-
-/// The same headers as those of a reading's dead letter.
-fn headers(letter: &Letter) -> OwnedHeaders {
-    let record = &letter.record;
-    let timestamp = record.timestamp().to_millis().map(|timestamp| timestamp.to_string());
-    let (partition, offset) = (record.partition().to_string(), record.offset().to_string());
-    let known = [
-        ("stage", Some("document")),
-        ("reason", Some(letter.reason)),
-        ("sentence", Some(letter.sentence.as_str())),
-        ("topic", Some(record.topic())),
-        ("partition", Some(partition.as_str())),
-        ("offset", Some(offset.as_str())),
-        ("timestamp", timestamp.as_deref()),
-    ];
-    let mut headers = OwnedHeaders::new_with_capacity(known.len());
-    for (key, value) in known.into_iter().filter(|(_, value)| value.is_some()) {
-        headers = headers.insert(Header { key, value });
-    }
-    headers
+    let Taken { record, resent, .. } = &*letter.taken;
+    let (partition, timestamp) = (record.partition(), record.timestamp().to_millis());
+    let origin = Origin { topic: record.topic(), partition, offset: record.offset(), timestamp };
+    let headers = header::of_letter(Stage::Document, letter.reason, &letter.sentence, &origin);
+    let headers = match resent {
+        Some(earlier) => header::with(headers, header::RESENT, earlier),
+        None => headers,
+    };
+    let headers = Some(headers);
+    Sent { topic: DEAD_LETTERS, partition, key: record.key(), value: record.payload(), timestamp, headers }
 }

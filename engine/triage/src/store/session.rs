@@ -16,10 +16,13 @@ use super::letters::{Letter, Letters};
 use super::measure::{Measured, Measures, Place};
 use super::places::Places;
 use super::route::{self, Routes};
+use super::taken::Taken;
 use super::waiting::WaitingTopics;
 use crate::config::Config;
+use crate::dead_letters;
 use crate::kafka::consumer::is_passing;
 use crate::kafka::properties;
+use crate::kafka::topics::RESENT_DOCUMENTS;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 use crate::sink::{Sink, Unavailable, Waiting, Written};
@@ -32,9 +35,6 @@ const SINK_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A removed topic is left when it has been found empty so often, a second apart: a worker may still be writing to it.
 const FOUND_EMPTY: u32 = 10;
-
-/// A dead letter may be as large as the largest stored record.
-const LARGEST_LETTER: usize = 100_000_000;
 
 /// One life of the store's clients.
 pub(crate) struct Session<'s> {
@@ -58,7 +58,7 @@ impl<'s> Session<'s> {
         // Before the consumer: it fences an earlier self, so that offsets of an open transaction are settled when they are
         // asked for.
         let id = shared.config.store_transactional_id();
-        let letters = Letters::open(&properties::producer(&shared.config.kafka, &id, LARGEST_LETTER))?;
+        let letters = Letters::open(&properties::producer(&shared.config.kafka, &id, dead_letters::LARGEST))?;
         let consumer: BaseConsumer<Measures> =
             consumer_properties(&shared.config).create_with_context(Measures::default())?;
         let routes = route::of(maker.program());
@@ -109,9 +109,10 @@ impl<'s> Session<'s> {
                 if batch.is_empty() {
                     self.read_since = self.consumer.context().rebalances();
                 }
-                let route = self.routes.get(message.topic());
-                let route = route.ok_or_else(|| StoreError::Unasked(message.topic().to_owned()))?;
-                batch.add(message.detach(), route, &mut self.maker);
+                if message.topic() != RESENT_DOCUMENTS && !self.routes.contains_key(message.topic()) {
+                    return Err(StoreError::Unasked(message.topic().to_owned()));
+                }
+                batch.add(Taken::new(message.detach()), &self.routes, &mut self.maker);
                 Ok(())
             }
             Some(Err(error)) if !is_passing(&error) => Err(error.into()),
@@ -143,12 +144,8 @@ impl<'s> Session<'s> {
     }
 
     fn subscribe(&self) -> KafkaResult<()> {
-        let topics: Vec<&str> = self.routes.keys().map(String::as_str).collect();
+        let topics: Vec<&str> = self.routes.keys().map(String::as_str).chain([RESENT_DOCUMENTS]).collect();
         tracing::info!(?topics, "the store reads");
-        if topics.is_empty() {
-            self.consumer.unsubscribe();
-            return Ok(());
-        }
         self.consumer.subscribe(&topics)
     }
 
@@ -167,6 +164,9 @@ impl<'s> Session<'s> {
         } else {
             tracing::warn!(records = letters.len(), "records that cannot be stored go to the dead letters");
             self.send(&letters, &batch, &first_waiting)?;
+            for letter in &letters {
+                self.shared.metrics.store_dead_letter(letter.reason);
+            }
         }
         self.wait(&batch, written.waiting, &first_waiting)
     }

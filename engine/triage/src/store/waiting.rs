@@ -110,8 +110,12 @@ impl WaitingTopics {
             return Ok(partitions);
         }
         for place in consumer.assignment()?.elements() {
-            let wait = routes.get(place.topic()).and_then(|route| self.0.get(&route.collection));
-            if wait.is_some_and(&is_meant) {
+            let is_meant = match routes.get(place.topic()) {
+                Some(route) => self.0.get(&route.collection).is_some_and(&is_meant),
+                // Resent documents may be of any collection.
+                None => self.0.values().any(&is_meant),
+            };
+            if is_meant {
                 partitions.add_partition(place.topic(), place.partition());
             }
         }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rdkafka::message::{Header, OwnedHeaders};
 use triage_core::program::{DeadLetter, Limits, Output, OutputKind, Outputs, Program, Reason, TopicId, Workspace};
 use triage_core::reading::Record;
 
 use crate::config::EngineConfig;
+use crate::dead_letters::Stage;
+use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
@@ -139,33 +140,14 @@ impl SentCounts {
 
 /// The record itself, unchanged, with what is wrong with it beside it.
 fn dead_letter<'a>(letter: &DeadLetter, stream: &str, record: &Record<'a>) -> Sent<'a> {
+    let Record { partition, offset, timestamp, .. } = *record;
+    let origin = Origin { topic: stream, partition, offset, timestamp };
     Sent {
         topic: DEAD_LETTERS,
         partition: record.partition,
         key: record.key,
         value: record.value,
         timestamp: record.timestamp,
-        headers: Some(headers(letter, stream, record)),
-    }
-}
-
-fn headers(letter: &DeadLetter, stream: &str, record: &Record<'_>) -> OwnedHeaders {
-    let partition = record.partition.to_string();
-    let offset = record.offset.to_string();
-    let timestamp = record.timestamp.map(|timestamp| timestamp.to_string());
-    let mut headers = OwnedHeaders::new_with_capacity(7);
-    for (key, value) in [
-        ("stage", "reading"),
-        ("reason", letter.reason.as_str()),
-        ("sentence", letter.sentence.as_str()),
-        ("topic", stream),
-        ("partition", partition.as_str()),
-        ("offset", offset.as_str()),
-    ] {
-        headers = headers.insert(Header { key, value: Some(value) });
-    }
-    match &timestamp {
-        Some(timestamp) => headers.insert(Header { key: "timestamp", value: Some(timestamp.as_str()) }),
-        None => headers,
+        headers: Some(header::of_letter(Stage::Reading, letter.reason.as_str(), &letter.sentence, &origin)),
     }
 }

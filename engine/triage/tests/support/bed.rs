@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
@@ -136,6 +136,17 @@ impl Bed {
             }
             sent as usize
         })
+    }
+
+    /// A record without key and value on partition 0.
+    pub(crate) fn send_with_headers(&self, topic: &str, headers: &[(&str, &str)]) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(*value) }));
+        let record = BaseRecord::<[u8], [u8]>::to(topic).partition(0).headers(headers);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(20)).unwrap();
     }
 
     pub(crate) fn client(&self) -> ClientConfig {

@@ -124,7 +124,8 @@ impl Settings {
         self.values.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 
-    fn limit(&self) -> Option<usize> {
+    /// The largest record that the topic takes.
+    pub(super) fn limit(&self) -> Option<usize> {
         self.number("max.message.bytes").and_then(|limit| usize::try_from(limit).ok())
     }
 

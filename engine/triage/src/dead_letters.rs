@@ -1,0 +1,78 @@
+//! Dead letters: records that nobody could use, kept unchanged on the topic `dead-letters`. The engine and the store send
+//! them; a person looks at them and gives them back to the stage that refused them.
+
+pub(crate) mod filter;
+pub(crate) mod header;
+pub(crate) mod letter;
+mod marks;
+mod records;
+pub(crate) mod resend;
+pub(crate) mod show;
+
+use rdkafka::error::KafkaError;
+
+use crate::kafka::rights::explained;
+use crate::kafka::topics::TopicError;
+use crate::kafka::transaction::TransactionError;
+use crate::published::PublishError;
+
+/// A dead letter may be as large as the largest record that is read, and so may what is sent again.
+pub(crate) const LARGEST: usize = 100_000_000;
+
+/// Who refused a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Stage {
+    /// The engine: it is no reading
+    Reading,
+    /// The store: it is no document, or was refused
+    Document,
+}
+
+impl Stage {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Stage::Reading => "reading",
+            Stage::Document => "document",
+        }
+    }
+
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Stage::Reading, Stage::Document].into_iter().find(|stage| stage.as_str() == name)
+    }
+}
+
+/// Why dead letters cannot be looked at or sent again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeadLetterError {
+    /// A Kafka client failed.
+    #[error("the broker cannot be used: {}", explained(.0))]
+    Kafka(#[from] KafkaError),
+    /// Nothing more comes from a topic, and its end is not reached.
+    #[error("the topic `{topic}` cannot be read to its end: nothing came for {seconds} s")]
+    Stuck {
+        /// The topic.
+        topic: String,
+        /// For how long.
+        seconds: u64,
+    },
+    /// The topics that a resend needs are not as they must be.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
+    /// The published rules cannot be read.
+    #[error("the published rules, which name the stream, cannot be read: {0}")]
+    Published(#[from] PublishError),
+    /// No rules are published.
+    #[error(
+        "no rules are published for the group `{0}`: which topic is the stream is not known; set `kafka.group` to the engine's"
+    )]
+    NoRules(String),
+    /// The published rules are of a newer engine, say.
+    #[error("the published rules, which name the stream, cannot be compiled here:\n{0}")]
+    Rules(String),
+    /// A batch was not committed; nothing of it is sent.
+    #[error("{0}; what was not told of as resent is not resent")]
+    Transaction(#[from] TransactionError),
+    /// What is printed cannot be.
+    #[error("standard output: {0}")]
+    Output(#[from] std::io::Error),
+}
