@@ -45,8 +45,8 @@ pub(crate) enum StoreError {
     /// A record came that nobody asked for.
     #[error("a record of the topic `{0}` came, which is not stored")]
     Unasked(String),
-    /// A partition went to another process before its dead letters were sent; they are its to send.
-    #[error("a partition has moved while its dead letters were waiting")]
+    /// A partition went to another process while documents or dead letters of it were waiting; they are its to write.
+    #[error("a partition has moved while something of it was waiting")]
     Moved,
 }
 

@@ -23,7 +23,7 @@ use triage::config::Secret;
 use triage::sink::Sink;
 use triage::sink::mongo::MongoSink;
 
-use bed::{Bed, stop, wait_for};
+use bed::{Bed, path, stop, wait_for};
 use mongo_server::MongoServer;
 use services::{Kafka, required};
 
@@ -163,6 +163,78 @@ fn poison_stops_nothing_and_is_a_dead_letter_once() {
         place.bed.read("dead-letters", 2).iter().map(|letter| letter.headers["reason"].clone()).collect();
     reasons.sort();
     assert_eq!(reasons, ["not-a-document", "refused"]);
+}
+
+/// A document that the server refused goes to the store again when whoever was in its way has gone, and to no reader of the
+/// topic; one that is refused again is a new dead letter.
+#[test]
+fn a_refused_document_is_sent_again_to_the_store_alone() {
+    let place = Place::new();
+    let unique = doc! { "createIndexes": "every", "indexes": [{ "key": { "v": 1 }, "name": "one", "unique": true }] };
+    place.server.command(DATABASE, unique).unwrap();
+    let engine = place.start(&place.server.root());
+    for _ in 0..2 {
+        place.bed.producer().send(0..30);
+    }
+    place.wait_for(&[("every", 30), ("patients_record", 60)]);
+    place.send("every", "not JSON");
+    assert_eq!(place.bed.read("dead-letters", 31).len(), 31);
+    place.server.command(DATABASE, doc! { "dropIndexes": "every", "index": "one" }).unwrap();
+    let resend = |expected: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_triage"));
+        command.args(["dead-letters", "resend", "--stage", "document", "--bootstrap-servers"]);
+        let output = command.arg(place.kafka.bootstrap()).current_dir(place.bed.rules.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    };
+    resend("31 documents resent to the store\n");
+    place.wait_for(&[("every", 60), ("patients_record", 60)]);
+    let letters = place.bed.read("dead-letters", 32);
+    let again: Vec<_> = letters.iter().filter(|letter| letter.headers.contains_key("resent")).collect();
+    assert_eq!((letters.len(), again.len()), (32, 1));
+    let told = ["reason", "topic", "partition"].map(|name| again[0].headers[name].as_str());
+    assert_eq!(told, ["not-a-document", "every", "0"]);
+    resend("1 document resent to the store\n31 dead letters left alone: resent before\n");
+    assert_eq!(place.bed.read("dead-letters", 33).len(), 33);
+    assert_eq!(place.bed.read("every", 61).len(), 61);
+    stop(engine);
+}
+
+/// A server that hangs while 90 MB wait for it: alerts go on, the process stays small, and everything is stored in the end.
+#[test]
+fn a_store_that_hangs_bounds_memory_and_drops_nothing() {
+    const READINGS: u64 = 30_000;
+    let place = Place::new();
+    stop(place.bed.start_ready(1));
+    let mut process: services::Process = Command::new(env!("CARGO_BIN_EXE_triage"))
+        .args(["run", "--listen", "127.0.0.1:0", "--set", "engine.workers=1", "--rules", &path(place.bed.rules.path())])
+        .args(["--set", "kafka.transactional_id_prefix=bed", "--bootstrap-servers", &place.kafka.bootstrap()])
+        .env("TRIAGE_STORE_MONGODB_URI", place.server.root())
+        .current_dir(place.bed.rules.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+        .into();
+    place.bed.producer().send(0..200);
+    place.wait_for(&[("every", 200), ("high", 99), ("high_alerts", 99), ("patients_record", 200)]);
+    place.server.signal("-STOP");
+    let readings = place.bed.producer();
+    let note = "x".repeat(3_000);
+    for number in 0..READINGS {
+        let value = format!("{{\"v\":{},\"note\":\"{note}\"}}", number % 50);
+        readings.raw((number % 2) as i32, Some(format!("p{}", number % 2).as_bytes()), Some(value.as_bytes()));
+    }
+    readings.send(300..301);
+    readings.flush();
+    assert_eq!(place.bed.read("alerts.high", 100).len(), 100);
+    std::thread::sleep(Duration::from_secs(10));
+    let peak = process.peak_mib();
+    println!("peak memory {peak:.0} MiB");
+    assert!(peak < 250.0, "{peak} MiB");
+    place.server.signal("-CONT");
+    let all = 200 + READINGS + 1;
+    place.wait_for(&[("every", all), ("high", 100), ("high_alerts", 100), ("patients_record", all)]);
+    process.terminate();
 }
 
 /// `docs/readers.md`: the researcher's table.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::{Document as Bson, RawDocumentBuf};
-use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ServerMonitoringMode, WriteConcern};
 use mongodb::{Client, Database};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -192,6 +192,8 @@ async fn options(uri: &Secret) -> Result<ClientOptions, Unavailable> {
     options.app_name.get_or_insert_with(|| "triage".to_owned());
     options.server_selection_timeout.get_or_insert(SELECTION);
     options.connect_timeout.get_or_insert(SELECTION);
+    // After a step-down the next look at the server is ours to ask for; a streaming monitor would wait for it for 10 s.
+    options.server_monitoring_mode.get_or_insert(ServerMonitoringMode::Poll);
     Ok(options)
 }
 

@@ -25,7 +25,7 @@ use crate::kafka::properties;
 use crate::kafka::topics::RESENT_DOCUMENTS;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
-use crate::sink::{Sink, Unavailable, Waiting, Written};
+use crate::sink::{Sink, Waiting, Written};
 
 /// How long a wait for a record is at most: the rule set and the shutdown are looked at in between.
 const IDLE: Duration = Duration::from_millis(100);
@@ -196,22 +196,47 @@ impl<'s> Session<'s> {
         Ok(self.waiting.pause(&self.consumer, &self.routes, first)?)
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<Written, Unavailable> {
+    fn write(&mut self, batch: &Batch) -> Result<Written, StoreError> {
         let deadline = Instant::now() + SINK_PATIENCE;
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        let mut held = false;
         loop {
             let error = match self.sink.write(&batch.documents) {
-                Ok(written) => return Ok(written),
+                Ok(written) => {
+                    if held {
+                        // Topics whose collections wait are paused again when the batch is done.
+                        self.consumer.resume(&self.consumer.assignment()?)?;
+                    }
+                    return Ok(written);
+                }
                 Err(error) => error,
             };
             self.shared.metrics.store_failed();
             if self.shared.shutdown.is_asked() || Instant::now() > deadline {
-                return Err(error);
+                return Err(error.into());
             }
             tracing::warn!(%error, documents = batch.documents.len(), "a write to the store failed, and is tried again");
-            self.shared.shutdown.sleep(backoff.take());
+            self.hold(backoff.take())?;
+            held = true;
             self.shared.metrics.store_retried();
         }
+    }
+
+    /// Waits with every partition paused: nothing more is fetched. Polls all the same, so that the group keeps this member.
+    fn hold(&self, pause: Duration) -> Result<(), StoreError> {
+        let until = Instant::now() + pause;
+        while !self.shared.shutdown.is_asked() {
+            // A rebalance may have brought partitions that are not paused yet.
+            self.consumer.pause(&self.consumer.assignment()?)?;
+            let left = until.saturating_duration_since(Instant::now());
+            match self.consumer.poll(left.min(IDLE)) {
+                Some(Ok(_)) => return Err(StoreError::Moved),
+                Some(Err(error)) if !is_passing(&error) => return Err(error.into()),
+                Some(Err(_)) | None if left.is_zero() => return Ok(()),
+                Some(Err(_)) | None => {}
+            }
+        }
+        Ok(())
     }
 
     fn count(&self, batch: &Batch, written: &Written) {

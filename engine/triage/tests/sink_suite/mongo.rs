@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use mongo_server::MongoServer;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{self, Bson, doc};
 use proxy::Proxy;
 use triage::config::Secret;
 use triage::sink::Waiting;
@@ -269,4 +269,49 @@ fn a_server_that_is_not_there_is_unavailable() {
 fn a_write_concern_that_loses_documents_is_refused() {
     let told = sink("mongodb://127.0.0.1:1/?w=0").err().unwrap().to_string();
     assert!(told.contains("`w=0`"), "{told}");
+}
+
+/// The next `times` commands `update` fail as `data` says.
+fn fail_updates(server: &MongoServer, times: i32, mut data: bson::Document) {
+    data.insert("failCommands", vec!["update"]);
+    let point = doc! { "configureFailPoint": "failCommand", "mode": { "times": times }, "data": data };
+    server.command("admin", point).unwrap();
+}
+
+/// A step-down, a shutdown, a lock, a time limit, a full disk, a write that no majority has: all pass. The driver leaves
+/// them to us, because it does not retry a plain command.
+#[test]
+fn what_passes_is_tried_again_and_refuses_no_document() {
+    let server = MongoServer::start();
+    let mut sink = server.open();
+    let mut stored = 0;
+    let mut passes = |data: bson::Document| {
+        let batch = documents("stroke", stored..stored + 10);
+        fail_updates(&server, 1, data.clone());
+        assert!(sink.write(&batch).is_err(), "{data}");
+        assert_eq!(sink.write(&batch).unwrap(), Written::default(), "{data}");
+        stored += 10;
+        assert_eq!(counts(&mut server.open()), expected(&[("stroke", stored as u64)]), "{data}");
+    };
+    for code in [10107, 11602, 13435, 189, 91, 11600, 24, 50, 262, 14031] {
+        passes(doc! { "errorCode": code });
+    }
+    passes(doc! { "closeConnection": true });
+    passes(doc! { "writeConcernError": { "code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting" } });
+}
+
+/// An error that nobody has heard of: once, the documents are written one way or another; for good, the collection waits
+/// and no document is called bad.
+#[test]
+fn an_unknown_error_refuses_no_document() {
+    let server = MongoServer::start();
+    let mut sink = server.open();
+    fail_updates(&server, 1, doc! { "errorCode": 8_675_309 });
+    assert_eq!(sink.write(&documents("stroke", 0..10)).unwrap(), Written::default());
+    fail_updates(&server, 1_000, doc! { "errorCode": 8_675_309 });
+    let written = sink.write(&documents("stroke", 0..20)).unwrap();
+    assert_eq!((written.refusals.len(), written.waiting.len()), (0, 1), "{written:?}");
+    server.command("admin", doc! { "configureFailPoint": "failCommand", "mode": "off" }).unwrap();
+    assert_eq!(sink.write(&documents("stroke", 0..20)).unwrap(), Written::default());
+    assert_eq!(counts(&mut server.open()), expected(&[("stroke", 20)]));
 }

@@ -24,9 +24,10 @@ pub(crate) struct MongoServer {
 }
 
 impl MongoServer {
-    /// On disk what it has acknowledged with `j: true`: without the option it loses some of that when it is killed.
+    /// On disk what it has acknowledged with `j: true`: without the option it loses some of that when it is killed. It can
+    /// be made to fail, by the command `configureFailPoint`.
     pub(crate) fn start() -> Self {
-        Self::start_with(&["--sync-on-commit"])
+        Self::start_with(&["--sync-on-commit", "--enable-test-commands"])
     }
 
     /// Starts, makes the user `root`, and starts again with authentication.

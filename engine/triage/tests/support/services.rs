@@ -30,6 +30,13 @@ impl Process {
         self.0.try_wait().unwrap().is_some()
     }
 
+    /// The high-water mark of its resident memory.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        kib.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn terminate(&mut self) {
         self.signal("-TERM");

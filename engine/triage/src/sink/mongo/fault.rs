@@ -36,7 +36,7 @@ pub(super) enum Fault {
 
 impl Fault {
     pub(super) fn of_command(error: &Error) -> Self {
-        let ErrorKind::Command(answer) = &*error.kind else { return Self::Store(error.kind.to_string()) };
+        let ErrorKind::Command(answer) = &*error.kind else { return Self::Store(of_driver(&error.kind)) };
         let told = told(answer.code, &answer.code_name);
         let passing = OF_THE_STORE.contains(&answer.code)
             || ["RetryableWriteError", "RetryableError"].iter().any(|label| error.contains_label(label));
@@ -44,6 +44,20 @@ impl Fault {
             _ if passing => Self::Store(told),
             UNAUTHORIZED => Self::Collection(told),
             _ => Self::Command(told),
+        }
+    }
+}
+
+/// What the driver met, in our words: its own may hold a whole answer of the server.
+fn of_driver(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::ServerSelection { .. } => "no server answers that can be written to".to_owned(),
+        ErrorKind::Authentication { .. } => "the server refuses the user or the password".to_owned(),
+        ErrorKind::ConnectionPoolCleared { .. } => "the connections were given up after a failure".to_owned(),
+        ErrorKind::Io(error) => format!("the connection failed: {error}"),
+        kind => {
+            let name: String = format!("{kind:?}").chars().take_while(char::is_ascii_alphanumeric).collect();
+            format!("the driver failed ({name})")
         }
     }
 }
@@ -144,6 +158,15 @@ mod tests {
         for reply in [doc! { "ok": 1, "n": 2 }, doc! { "ok": 1 }] {
             assert!(matches!(sorted(&reply), Err(Fault::Store(told)) if told.contains("fewer documents")));
         }
+    }
+
+    /// A server selection that fails tells the last answer of the server, with the command that it quotes.
+    #[test]
+    fn what_the_driver_says_is_not_told() {
+        let told = Fault::of_command(&Error::custom("secret")).to_string();
+        assert_eq!(told, "the driver failed (Custom)");
+        let told = Fault::of_command(&Error::from(std::io::Error::other("cut"))).to_string();
+        assert_eq!(told, "the connection failed: cut");
     }
 
     #[test]
