@@ -13,8 +13,6 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
-use crate::config::KafkaConfig;
-use crate::kafka::properties;
 use delivery::{Deliveries, DeliveryContext};
 use ward::{Sample, Ward};
 
@@ -27,18 +25,13 @@ const FLUSH: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// librdkafka's properties, the bootstrap servers among them.
-    pub(crate) properties: BTreeMap<String, String>,
+    pub(crate) properties: ClientConfig,
     /// The Kafka topic.
     pub(crate) topic: String,
     /// The time between two readings; zero is as fast as it goes.
     pub(crate) interval: Duration,
     /// How many readings to send; `None` goes on until it is stopped.
     pub(crate) count: Option<u64>,
-}
-
-/// The configured properties of a producer that is no part of the engine's transactions.
-pub(crate) fn properties(config: &KafkaConfig) -> BTreeMap<String, String> {
-    properties::plain(config).config_map().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 /// How it goes.
@@ -89,12 +82,9 @@ pub(crate) fn send(
 type GatewayProducer = ThreadedProducer<DeliveryContext>;
 
 fn producer(options: &Options, deliveries: &Arc<Deliveries>) -> Result<GatewayProducer, KafkaError> {
-    let mut config = ClientConfig::new();
+    let mut config = options.properties.clone();
     config.set("enable.idempotence", "true"); // a patient's readings keep their order through retries
     config.set("message.timeout.ms", "0"); // a broker that is away is waited for
-    for (name, value) in &options.properties {
-        config.set(name, value);
-    }
     config.set("client.id", "triage-gateway");
     config.create_with_context(DeliveryContext(Arc::clone(deliveries)))
 }

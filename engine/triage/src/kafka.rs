@@ -1,6 +1,7 @@
 //! The broker: clients and their properties, transactions, topics. The only place besides `worker` that knows `rdkafka`.
 
 pub(crate) mod consumer;
+pub(crate) mod logged;
 pub(crate) mod properties;
 pub(crate) mod rights;
 pub(crate) mod topics;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaError;
 use serde::Serialize;
 
+use crate::kafka::rights::explained;
+
 pub(crate) use follow::{Found, find, follow, latest, settle};
 pub(crate) use set::{PART_BYTES, RuleSet};
 pub(crate) use topic::publish;
@@ -19,11 +21,14 @@ pub(crate) use topic::publish;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// A Kafka client failed.
-    #[error("the broker does not take part: {0}")]
+    #[error("the broker does not take part: {}", explained(.0))]
     Kafka(#[from] KafkaError),
     /// The end of the topic was not reached in time.
-    #[error("the topic `rule-sets` cannot be read to its end")]
-    Unread,
+    #[error("the topic `rule-sets` cannot be read to its end: {0}")]
+    Unread(String),
+    /// The broker did not say where a record went.
+    #[error("the broker does not say whether the rules are published")]
+    Unconfirmed,
     /// The runtime that waits for the broker cannot be made.
     #[error("cannot wait for the broker: {0}")]
     Runtime(std::io::Error),

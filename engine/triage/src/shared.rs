@@ -61,8 +61,14 @@ pub(crate) enum WorkerState {
     /// It makes its clients, and has no rule set.
     Starting,
     /// It judges readings by the rule set of this generation; `joined` once the group has said which partitions are its own,
-    /// be it none.
-    Running { generation: u64, connected: bool, joined: bool },
+    /// be it none; `trouble` is why its transactions are aborted again and again.
+    Running {
+        generation: u64,
+        connected: bool,
+        joined: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trouble: Option<String>,
+    },
     /// It waits before it makes new clients.
     Failing { error: String },
     /// It has ended, as asked.
@@ -73,7 +79,7 @@ pub(crate) enum WorkerState {
 
 impl WorkerState {
     fn is_ready(&self) -> bool {
-        matches!(self, Self::Running { connected: true, joined: true, .. })
+        matches!(self, Self::Running { connected: true, joined: true, trouble: None, .. })
     }
 }
 

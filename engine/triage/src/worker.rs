@@ -30,6 +30,15 @@ pub(crate) enum WorkerError {
     /// The producer is of no more use.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// A transaction failed, and the broker does not take it back: whoever has the transactional id next, which is this
+    /// worker, does.
+    #[error("{cause}; and it cannot be aborted: {error}")]
+    NotAborted {
+        /// Why it failed.
+        cause: TransactionError,
+        /// Why it is not aborted.
+        error: TransactionError,
+    },
     /// An aborted batch cannot be read again with this consumer.
     #[error("the aborted readings cannot be read again: {0}")]
     Rewind(KafkaError),

@@ -9,6 +9,7 @@ mod bed;
 mod services;
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -217,4 +218,73 @@ fn a_stop_while_the_broker_hangs_ends_after_its_grace_and_costs_nothing() {
     let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
     assert_eq!((seen.len(), origins.len()), (sent, sent));
     stop(engine);
+}
+
+/// What the engine's user must be allowed to do, as `docs/configuration.md` says, except on one topic.
+const RIGHTS: &[(&str, &str, &str)] = &[
+    ("TOPIC", "research", "READ,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "rule-sets", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "high", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "alerts.high", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "dead-letters", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("GROUP", "triage", "READ,DESCRIBE"),
+    ("TRANSACTIONAL_ID", "bed-0", "WRITE,DESCRIBE"),
+    ("TRANSACTIONAL_ID", "triage-rule-sets", "WRITE,DESCRIBE"),
+];
+
+/// A user without a right on one topic: the start names it; with `Describe` alone nothing is judged, the missing right is
+/// named, and once it is there every reading is judged once.
+#[test]
+fn a_right_that_is_missing_is_named_and_nothing_is_lost_without_it() {
+    let kafka = Kafka::start_guarded(&[("triage", "hush")]);
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    stop(bed.start_ready(1));
+    kafka.allow("triage", RIGHTS);
+    let password = bed.rules.path().join("password");
+    std::fs::write(&password, "hush\n").unwrap();
+    let layers = || {
+        bed.layers(1)
+            .flag("kafka.bootstrap_servers", kafka.guarded())
+            .flag("kafka.properties.security.protocol", "sasl_plaintext")
+            .flag("kafka.properties.sasl.mechanisms", "PLAIN")
+            .flag("kafka.properties.sasl.username", "triage")
+            .flag("kafka.sasl_password_file", path(&password))
+    };
+    let error = bed.start_with(layers()).join().unwrap_err().to_string();
+    assert!(error.contains("topic `every` cannot be made") && error.contains("lacks the right `Create`"), "{error}");
+
+    kafka.allow("triage", &[("TOPIC", "every", "DESCRIBE,DESCRIBE_CONFIGS")]);
+    bed.producer().send(0..300);
+    let engine = bed.start_with(layers());
+    wait_for("the right to be named", || {
+        ready(&engine).contains("this user lacks a right: `Read` on the stream, or `Write`")
+    });
+    assert!(!engine.is_ready());
+    assert_eq!(bed.read("high", 0).len(), 0);
+    kafka.allow("triage", &[("TOPIC", "every", "WRITE")]);
+    let seen = bed.read("every", 300);
+    let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
+    assert_eq!((seen.len(), origins.len(), bed.read("alerts.high", 199).len()), (300, 300, 199));
+    // The gateway logs in too.
+    kafka.allow("triage", &[("TOPIC", "research", "WRITE")]);
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/patients.csv");
+    let mut gateway = std::process::Command::new(env!("CARGO_BIN_EXE_triage"));
+    gateway.args(["gateway", table, "--once", "--every", "1ms", "--bootstrap-servers", &kafka.guarded()]);
+    gateway.env("TRIAGE_KAFKA_PROPERTIES_SECURITY_PROTOCOL", "sasl_plaintext");
+    gateway.env("TRIAGE_KAFKA_PROPERTIES_SASL_MECHANISMS", "PLAIN");
+    gateway.env("TRIAGE_KAFKA_PROPERTIES_SASL_USERNAME", "triage");
+    gateway.env("TRIAGE_KAFKA_SASL_PASSWORD_FILE", &password).current_dir(bed.rules.path());
+    let output = gateway.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    wait_for("the engine to be ready", || engine.is_ready());
+    stop(engine);
+}
+
+/// What `/readyz` says.
+fn ready(engine: &triage::engine::Engine) -> String {
+    let mut connection = std::net::TcpStream::connect(engine.address()).unwrap();
+    connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
 }

@@ -1,12 +1,12 @@
 //! `triage gateway`.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use rdkafka::config::ClientConfig;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
@@ -14,6 +14,7 @@ use crate::config::{Config, Layers};
 use crate::gateway::table::Table;
 use crate::gateway::ward::Ward;
 use crate::gateway::{self, GatewayError, Options, Status};
+use crate::kafka::properties;
 
 /// How often progress is told where it cannot rewrite its line.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -93,9 +94,9 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn properties(args: &Args) -> Result<BTreeMap<String, String>, Failure> {
+fn properties(args: &Args) -> Result<ClientConfig, Failure> {
     let config = configuration(args).map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(gateway::properties(&config.kafka))
+    Ok(properties::plain(&config.kafka))
 }
 
 fn configuration(args: &Args) -> Result<Config, crate::config::ConfigError> {

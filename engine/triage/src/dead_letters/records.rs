@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::DeadLetterError;
 use crate::config::KafkaConfig;
 use crate::kafka::consumer::is_passing;
+use crate::kafka::logged::Logged;
 use crate::kafka::properties;
 
 /// How long nothing may come before the reading is given up.
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How many partitions the topic has; 0 if it is not there.
 pub(super) fn partitions(config: &KafkaConfig, topic: &str) -> Result<i32, DeadLetterError> {
-    let client: BaseConsumer = properties::plain(config).create()?;
+    let client: BaseConsumer<Logged> = properties::plain(config).create_with_context(Logged)?;
     // All topics are asked for, because asking for one by name may make it.
     let metadata = client.fetch_metadata(None, PATIENCE)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -33,7 +34,7 @@ pub(super) fn read(
     let ends = ends(config, topic)?;
     let mut properties = properties::consumer(config);
     properties.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
-    let consumer: BaseConsumer = properties.create()?;
+    let consumer: BaseConsumer<Logged> = properties.create_with_context(Logged)?;
     for (partition, end) in ends {
         read_partition(&consumer, topic, partition, end, &mut take)?;
     }
@@ -42,7 +43,7 @@ pub(super) fn read(
 }
 
 fn ends(config: &KafkaConfig, topic: &str) -> Result<Vec<(i32, i64)>, DeadLetterError> {
-    let client: BaseConsumer = properties::plain(config).create()?;
+    let client: BaseConsumer<Logged> = properties::plain(config).create_with_context(Logged)?;
     let mut ends = Vec::new();
     for partition in 0..partitions(config, topic)? {
         ends.push((partition, client.fetch_watermarks(topic, partition, PATIENCE)?.1));
@@ -51,7 +52,7 @@ fn ends(config: &KafkaConfig, topic: &str) -> Result<Vec<(i32, i64)>, DeadLetter
 }
 
 fn read_partition(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Logged>,
     topic: &str,
     partition: i32,
     end: i64,

@@ -106,7 +106,9 @@ fn without_value(message: &str, value: &str) -> String {
 
 /// For the admin client and for anything that only asks.
 pub(crate) fn plain(config: &KafkaConfig) -> ClientConfig {
-    common(config, |name| !is_consumers(name) && !is_producers(name))
+    let mut properties = ClientConfig::new();
+    add_common(&mut properties, config, |name| !is_consumers(name) && !is_producers(name));
+    properties
 }
 
 /// For a worker's consumer.
@@ -124,7 +126,7 @@ pub(crate) fn consumer(config: &KafkaConfig) -> ClientConfig {
     // fetched, so memory stays bounded.
     properties.set("queued.max.messages.kbytes", "16384").set("fetch.max.bytes", "16777216");
     properties.set("topic.metadata.refresh.interval.ms", METADATA_AGE_MS);
-    merge(&mut properties, &common(config, |name| !is_producers(name)));
+    add_common(&mut properties, config, |name| !is_producers(name));
     properties
         .set("group.id", &config.group)
         .set("enable.auto.commit", "false")
@@ -149,7 +151,7 @@ pub(crate) fn producer(config: &KafkaConfig, transactional_id: &str, largest_rec
         .set("topic.metadata.refresh.interval.ms", METADATA_AGE_MS)
         .set("compression.type", "lz4")
         .set("message.max.bytes", largest_record.to_string());
-    merge(&mut properties, &common(config, |name| !is_consumers(name)));
+    add_common(&mut properties, config, |name| !is_consumers(name));
     properties.set("transactional.id", transactional_id).set("enable.idempotence", "true");
     properties
 }
@@ -159,22 +161,14 @@ fn largest_queue_kib(largest_record: usize) -> usize {
     (largest_record / 512 + 1).max(64 * 1024)
 }
 
-fn common(config: &KafkaConfig, keep: impl Fn(&str) -> bool) -> ClientConfig {
-    let mut properties = ClientConfig::new();
+/// What the user passes through and all clients share. Set one by one: a `ClientConfig` does not give passwords out again.
+fn add_common(properties: &mut ClientConfig, config: &KafkaConfig, keep: impl Fn(&str) -> bool) {
     properties.set("client.id", "triage").set("reconnect.backoff.max.ms", "2000");
     for (name, value) in config.properties.iter().filter(|(name, _)| keep(name)) {
         properties.set(name.as_str(), value.expose());
     }
     properties.set("bootstrap.servers", &config.bootstrap_servers);
     properties.set_log_level(RDKafkaLogLevel::Warning);
-    properties
-}
-
-fn merge(properties: &mut ClientConfig, more: &ClientConfig) {
-    for (name, value) in more.config_map() {
-        properties.set(name, value);
-    }
-    properties.set_log_level(more.log_level);
 }
 
 fn is_consumers(name: &str) -> bool {

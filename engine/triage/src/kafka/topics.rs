@@ -8,10 +8,10 @@ mod fault;
 use std::collections::BTreeMap;
 
 use rdkafka::admin::AdminClient;
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use triage_core::program::Program;
 
+use super::logged::Logged;
 use super::properties;
 use super::rights::explained;
 use crate::config::{Config, KafkaConfig};
@@ -81,7 +81,7 @@ pub(crate) struct Layout {
 
 /// Makes and checks topics. One client for the life of the engine: making one takes longer than all it asks.
 pub(crate) struct Topics {
-    client: AdminClient<DefaultClientContext>,
+    client: AdminClient<Logged>,
 }
 
 impl std::fmt::Debug for Topics {
@@ -92,7 +92,7 @@ impl std::fmt::Debug for Topics {
 
 impl Topics {
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self, TopicError> {
-        Ok(Self { client: properties::plain(config).create().map_err(TopicError::Broker)? })
+        Ok(Self { client: properties::plain(config).create_with_context(Logged).map_err(TopicError::Broker)? })
     }
 
     /// Makes the topic of rule sets if it is missing, and checks it otherwise. Blocks.

@@ -104,21 +104,37 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
-        self.acknowledged()?;
+        self.acknowledged().map_err(|error| self.told_by_transaction(error))?;
         self.producer.send_offsets_to_transaction(offsets, group, PATIENCE).map_err(classify)?;
         self.commit_retrying()
     }
 
-    /// The same where nothing was consumed.
+    /// The same where nothing was consumed, and where 100 ms are no matter.
     pub(crate) fn commit_without_offsets(&self) -> Result<(), TransactionError> {
-        self.acknowledged()?;
-        self.commit_retrying()
+        let result = self.commit_retrying();
+        match self.producer.context().take_failed() {
+            Some(code) if result.is_err() && code != RDKafkaErrorCode::PurgeQueue => {
+                Err(TransactionError::Abort(KafkaError::MessageProduction(code)))
+            }
+            _ => result,
+        }
     }
 
     /// Takes everything back. Reports are served first: an abort waits for them.
     pub(crate) fn abort(&self) -> Result<(), TransactionError> {
         self.producer.poll(Duration::ZERO);
         self.producer.abort_transaction(PATIENCE).map_err(TransactionError::Restart)
+    }
+
+    /// Records that were thrown away do not know why: the transaction had failed before, and says so when it is to commit.
+    /// librdkafka commits none of which a record was not delivered.
+    fn told_by_transaction(&self, error: TransactionError) -> TransactionError {
+        match error {
+            TransactionError::Abort(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue)) => {
+                self.producer.commit_transaction(PATIENCE).map_err(classify).err().unwrap_or(error)
+            }
+            error => error,
+        }
     }
 
     fn acknowledged(&self) -> Result<(), TransactionError> {

@@ -12,7 +12,9 @@ use super::PublishError;
 use super::set::{Assembly, PART_BYTES, Record, RuleSet};
 use crate::config::KafkaConfig;
 use crate::kafka::consumer::is_passing;
+use crate::kafka::logged::Logged;
 use crate::kafka::properties;
+use crate::kafka::rights::explained;
 use crate::kafka::topics::RULE_SETS;
 
 /// How long reading to the end, or a step of a transaction, may take.
@@ -23,8 +25,10 @@ const LARGEST: usize = 1_000_000;
 
 /// Reads every record of the topic, in no consumer group's name.
 pub(crate) struct Reader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Logged>,
     pub(crate) assembly: Assembly,
+    /// The last that failed and was tried again.
+    failure: Option<KafkaError>,
 }
 
 impl Reader {
@@ -32,15 +36,16 @@ impl Reader {
     pub(crate) fn open(config: &KafkaConfig) -> Result<Self, PublishError> {
         let mut properties = properties::consumer(config);
         properties.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
-        let consumer: BaseConsumer = properties.create()?;
+        let consumer: BaseConsumer<Logged> = properties.create_with_context(Logged)?;
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_offset(RULE_SETS, 0, Offset::Beginning)?;
         consumer.assign(&partitions)?;
-        let mut reader = Self { consumer, assembly: Assembly::new(&config.group) };
+        let mut reader = Self { consumer, assembly: Assembly::new(&config.group), failure: None };
         let until = Instant::now() + PATIENCE;
         while !reader.poll(Duration::from_millis(100))? {
             if Instant::now() > until {
-                return Err(PublishError::Unread);
+                let silent = || "nothing comes".to_owned();
+                return Err(PublishError::Unread(reader.failure.as_ref().map_or_else(silent, explained)));
             }
         }
         Ok(reader)
@@ -55,7 +60,10 @@ impl Reader {
                 self.assembly.take(record.offset(), record.key().unwrap_or_default(), record.payload());
                 Ok(false)
             }
-            Some(Err(error)) if is_passing(&error) => Ok(false),
+            Some(Err(error)) if is_passing(&error) => {
+                self.failure = Some(error);
+                Ok(false)
+            }
             Some(Err(error)) => Err(error.into()),
         }
     }
@@ -103,7 +111,7 @@ fn send(producer: &FutureProducer, records: &[Record]) -> Result<i64, PublishErr
     }
     let mut last = -1;
     for delivery in waiting {
-        let delivered = runtime.block_on(delivery).map_err(|_| PublishError::Unread)?;
+        let delivered = runtime.block_on(delivery).map_err(|_| PublishError::Unconfirmed)?;
         last = delivered.map_err(|(error, _)| error)?.offset;
     }
     Ok(last)

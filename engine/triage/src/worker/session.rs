@@ -30,6 +30,9 @@ const OPENING: Duration = Duration::from_secs(5);
 /// How long a rewind may take.
 const REWINDING: Duration = Duration::from_secs(10);
 
+/// After so many aborts in a row the worker is not ready, and says why.
+const TROUBLE: u32 = 3;
+
 /// The two clients of a worker.
 pub(crate) struct Clients {
     consumer: StreamConsumer,
@@ -59,6 +62,9 @@ pub(crate) struct Session<'c> {
     backoff: Backoff,
     connected: bool,
     joined: bool,
+    /// How many transactions in a row were aborted.
+    aborts: u32,
+    trouble: Option<String>,
     committed: BTreeMap<i32, i64>,
 }
 
@@ -73,6 +79,8 @@ impl<'c> Session<'c> {
             backoff: after_abort(),
             connected: true,
             joined: false,
+            aborts: 0,
+            trouble: None,
             committed: BTreeMap::new(),
         };
         session.announce();
@@ -116,7 +124,8 @@ impl<'c> Session<'c> {
 
     fn announce(&self) {
         let Self { connected, joined, .. } = *self;
-        let state = WorkerState::Running { generation: self.judge.generation(), connected, joined };
+        let (generation, trouble) = (self.judge.generation(), self.trouble.clone());
+        let state = WorkerState::Running { generation, connected, joined, trouble };
         self.shared.board.set(self.index, state);
     }
 
@@ -154,7 +163,27 @@ impl<'c> Session<'c> {
         }
     }
 
+    /// One abort is no trouble: a rebalance or a broker that starts anew cost one now and then.
+    fn has_aborted(&mut self, error: &TransactionError) {
+        self.aborts += 1;
+        if self.aborts >= TROUBLE {
+            self.trouble = Some(error.to_string());
+            self.announce();
+        }
+    }
+
+    fn aborts_no_more(&mut self) {
+        self.aborts = 0;
+        if self.trouble.take().is_some() {
+            self.announce();
+        }
+    }
+
     fn apply(&mut self, event: Event, batch: &mut Batch<'c>) {
+        if matches!(event, Event::Assigned(_) | Event::Revoked(_) | Event::Lost(_)) {
+            // What could not be committed may be another worker's now.
+            self.aborts_no_more();
+        }
         match event {
             Event::Assigned(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions assigned");
@@ -223,6 +252,7 @@ impl<'c> Session<'c> {
         let error = match self.attempt(batch, &records) {
             Ok(()) => {
                 self.backoff = after_abort();
+                self.aborts_no_more();
                 return Ok(());
             }
             Err(error @ TransactionError::Restart(_)) => return Err(error.into()),
@@ -230,8 +260,11 @@ impl<'c> Session<'c> {
         };
         tracing::warn!(worker = self.index, %error, records = records.len(), "a transaction is aborted and tried again");
         self.shared.metrics.aborted();
+        self.has_aborted(&error);
         self.judge.forget();
-        self.clients.transactions.abort()?;
+        if let Err(failed) = self.clients.transactions.abort() {
+            return Err(WorkerError::NotAborted { cause: error, error: failed });
+        }
         self.rewind(batch)?;
         self.shared.shutdown.sleep(self.backoff.take());
         Ok(())

@@ -65,7 +65,7 @@ impl Drop for Process {
 /// Apache Kafka, one node, in a folder of its own.
 pub(crate) struct Kafka {
     pub(crate) port: u16,
-    /// What clients are told to connect to; the port of a proxy, or the broker's own.
+    /// A second port of the broker: for a proxy, or for clients that have to log in.
     pub(crate) advertised: u16,
     folder: TempDir,
     process: Option<Process>,
@@ -79,20 +79,67 @@ impl Kafka {
 
     /// The same, with a second listener whose clients are told to connect to `proxy`.
     pub(crate) fn start_behind(proxy: Option<u16>) -> Self {
+        let mut kafka = Self::formatted(proxy);
+        kafka.restart();
+        kafka
+    }
+
+    /// A folder that a broker can start on.
+    fn formatted(proxy: Option<u16>) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let behind = free_port();
         let properties = broker_properties(folder.path(), port, free_port(), proxy.map(|proxy| (behind, proxy)));
         std::fs::write(folder.path().join("server.properties"), properties).unwrap();
-        let mut kafka = Self { port, advertised: behind, folder, process: None };
+        let kafka = Self { port, advertised: behind, folder, process: None };
         let format = kafka
             .java("kafka.tools.StorageTool")
             .args(["format", "-t", CLUSTER, "-c"])
             .arg(kafka.properties())
             .status();
         assert!(format.unwrap().success(), "the folder cannot be formatted, see {}", kafka.log().display());
+        kafka
+    }
+
+    /// The same, with a second listener whose clients have to log in as one of `users` (name and password, SASL PLAIN) and may
+    /// do nothing before they are allowed to.
+    pub(crate) fn start_guarded(users: &[(&str, &str)]) -> Self {
+        let mut kafka = Self::formatted(None);
+        let users: String = users.iter().map(|(name, password)| format!(" user_{name}=\"{password}\"")).collect();
+        let plain = "org.apache.kafka.common.security.plain.PlainLoginModule";
+        let guard = format!(
+            "listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.quorum.voters=1@127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listener.name.guarded.sasl.enabled.mechanisms=PLAIN\n\
+             listener.name.guarded.plain.sasl.jaas.config={plain} required{users};\n\
+             authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+             super.users=User:ANONYMOUS\n",
+            port = kafka.port,
+            guarded = kafka.advertised,
+            controller = free_port(),
+        );
+        let mut file = std::fs::File::options().append(true).open(kafka.properties()).unwrap();
+        std::io::Write::write_all(&mut file, guard.as_bytes()).unwrap();
         kafka.restart();
         kafka
+    }
+
+    /// Where users log in.
+    pub(crate) fn guarded(&self) -> String {
+        format!("127.0.0.1:{}", self.advertised)
+    }
+
+    /// Lets a user do `operations` (in Kafka's words, separated by commas) on resources, each a type and a name.
+    pub(crate) fn allow(&self, user: &str, rights: &[(&str, &str, &str)]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/Allow.java");
+        let mut command = self.java(&script.display().to_string());
+        command.args([&self.bootstrap(), user]);
+        for (kind, name, operations) in rights {
+            command.args([kind, name, operations]);
+        }
+        assert!(command.status().unwrap().success(), "{}", tail(&self.log()));
     }
 
     pub(crate) fn bootstrap(&self) -> String {

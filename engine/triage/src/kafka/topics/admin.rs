@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigSource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::admin::{ConfigEntry, ConfigResource, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::TopicError;
 use super::fault::Settings;
 use crate::config::Config;
+use crate::kafka::logged::Logged;
 use crate::kafka::rights::right;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Admin<'a> {
-    client: &'a AdminClient<DefaultClientContext>,
+    client: &'a AdminClient<Logged>,
     runtime: tokio::runtime::Runtime,
     pub(super) config: &'a Config,
 }
 
 impl<'a> Admin<'a> {
-    pub(super) fn new(client: &'a AdminClient<DefaultClientContext>, config: &'a Config) -> Result<Self, TopicError> {
+    pub(super) fn new(client: &'a AdminClient<Logged>, config: &'a Config) -> Result<Self, TopicError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         Ok(Self { client, runtime: runtime.map_err(TopicError::Runtime)?, config })
     }
