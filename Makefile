@@ -4,6 +4,8 @@ CARGO ?= cargo
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/triage/tools
 TRIAGE = $(CARGO) run --package triage --
 RELEASE = $(or $(CARGO_TARGET_DIR),target)/release
+DEBUG = $(or $(CARGO_TARGET_DIR),target)/debug
+SERVICES = target/services.env
 FUZZ_SECONDS ?= 60
 DENY = $(TOOLS)/cargo-deny-0.20.2
 FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
@@ -13,7 +15,7 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services chaos servers lint fmt rules doc deny check bench bench-e2e bench-store mutants fuzz datasets run
+.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench bench-e2e bench-store mutants fuzz datasets run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,17 @@ test: ## Run all tests that need nothing but this folder
 
 test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire server (ARGS="--test services")
 	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test sink_suite --test store_services --test services --test chaos) -- --nocapture
+
+services-up: servers ## Start Apache Kafka and a MongoDB-wire server, and keep them up
+	$(CARGO) build --package triage --features services --example services
+	$(SERVERS) engine/services/up.sh $(SERVICES) $(DEBUG)/examples/services
+
+services-down: ## Stop them
+	@[ -f $(SERVICES) ] || { echo "no servers are up"; exit 0; }; . ./$(SERVICES); kill $$SERVICES_PID && while kill -0 $$SERVICES_PID 2>/dev/null; do sleep 0.1; done; echo "the servers are down"
+
+run-services: services-up ## Run the main job on them: gateway, engine, store, the nurse's alerts (ARGS="--log-level warn")
+	$(CARGO) build --package triage
+	engine/services/run.sh $(SERVICES) $(DEBUG)/triage $(READERS)/bin/python $(ARGS)
 
 chaos: servers ## Exactly once through 250,000 readings and 126 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
 	CHAOS=long $(SERVERS) $(CARGO) test --package triage --features services --test chaos -- --nocapture
