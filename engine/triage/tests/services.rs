@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use bed::{Bed, Seen, path, stop, wait_for};
 use services::Kafka;
@@ -217,6 +218,37 @@ fn a_stop_while_the_broker_hangs_ends_after_its_grace_and_costs_nothing() {
     let seen = bed.read("every", sent);
     let origins: BTreeSet<(i64, i64)> = seen.iter().map(Seen::origin).collect();
     assert_eq!((seen.len(), origins.len()), (sent, sent));
+    stop(engine);
+}
+
+/// Devices, gateways and the broker have clocks of their own. What comes of a reading keeps the reading's Kafka time, however
+/// far that is from the broker's; a reading that is ahead of its Kafka time by more than the limit is a dead letter.
+#[test]
+fn clocks_that_disagree_lose_nothing() {
+    const MINUTE: i64 = 60_000;
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 1);
+    let engine = bed.start_ready(1);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
+    let producer: BaseProducer = bed.client().create().unwrap();
+    let cases =
+        [(0, 0), (50, 0), (50, 50), (-10_000, 0), (-10_000, -10_000), (0, -10_000), (0, 4), (0, 6), (-10_000, -9_994)];
+    for (number, (kafka, event)) in cases.iter().enumerate() {
+        let value = format!("{{\"v\":{number},\"ts\":{}}}", now + event * MINUTE);
+        let record = BaseRecord::to("research").partition(0).key("p0").payload(&value).timestamp(now + kafka * MINUTE);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(Duration::from_secs(20)).unwrap();
+    let judged: Vec<(i64, i64)> = bed
+        .read("every", 6)
+        .iter()
+        .map(|seen| ((seen.timestamp.unwrap() - now) / MINUTE, (seen.json()["ts"].as_i64().unwrap() - now) / MINUTE))
+        .collect();
+    let is_dead = |(kafka, event): &(i64, i64)| event - kafka > 5;
+    assert_eq!(judged, cases.iter().copied().filter(|case| !is_dead(case)).collect::<Vec<_>>());
+    let dead = bed.read("dead-letters", 3);
+    assert!(dead.iter().all(|letter| letter.headers["reason"] == "too-far-ahead"), "{dead:?}");
+    assert_eq!(dead.len(), cases.iter().filter(|case| is_dead(case)).count());
     stop(engine);
 }
 
