@@ -35,9 +35,9 @@ pub(crate) enum WorkerError {
     #[error("{cause}; and it cannot be aborted: {error}")]
     NotAborted {
         /// Why it failed.
-        cause: TransactionError,
+        cause: Box<TransactionError>,
         /// Why it is not aborted.
-        error: TransactionError,
+        error: Box<TransactionError>,
     },
     /// An aborted batch cannot be read again with this consumer.
     #[error("the aborted readings cannot be read again: {0}")]

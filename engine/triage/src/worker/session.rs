@@ -263,7 +263,7 @@ impl<'c> Session<'c> {
         self.has_aborted(&error);
         self.judge.forget();
         if let Err(failed) = self.clients.transactions.abort() {
-            return Err(WorkerError::NotAborted { cause: error, error: failed });
+            return Err(WorkerError::NotAborted { cause: Box::new(error), error: Box::new(failed) });
         }
         self.rewind(batch)?;
         self.shared.shutdown.sleep(self.backoff.take());

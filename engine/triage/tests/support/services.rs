@@ -105,7 +105,8 @@ impl Kafka {
     /// do nothing before they are allowed to.
     pub(crate) fn start_guarded(users: &[(&str, &str)]) -> Self {
         let mut kafka = Self::formatted(None);
-        let users: String = users.iter().map(|(name, password)| format!(" user_{name}=\"{password}\"")).collect();
+        let users: Vec<String> = users.iter().map(|(name, password)| format!("user_{name}=\"{password}\"")).collect();
+        let users = users.join(" ");
         let plain = "org.apache.kafka.common.security.plain.PlainLoginModule";
         let guard = format!(
             "listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}\n\
@@ -113,7 +114,7 @@ impl Kafka {
              advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}\n\
              listener.security.protocol.map=PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT\n\
              listener.name.guarded.sasl.enabled.mechanisms=PLAIN\n\
-             listener.name.guarded.plain.sasl.jaas.config={plain} required{users};\n\
+             listener.name.guarded.plain.sasl.jaas.config={plain} required {users};\n\
              authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
              super.users=User:ANONYMOUS\n",
             port = kafka.port,
