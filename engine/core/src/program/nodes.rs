@@ -4,9 +4,12 @@
 //! the predicates beforehand, so that `and` and `or` are one bit operation on either row: exactly Kleene's logic.
 
 use super::Program;
+use super::arrival::{self, History};
 use crate::function::Function;
-use crate::graph::Arithmetic;
-use crate::reading::{Batch, WORD_BITS};
+use crate::graph::{Arithmetic, Hold};
+use crate::operator::CellKind;
+use crate::reading::{Batch, Limits, Record, WORD_BITS};
+use crate::state::{Layout, States};
 use crate::syntax::ast::{Comparison, Status};
 use crate::types::FieldId;
 
@@ -29,6 +32,8 @@ pub(crate) enum Number {
     Negative(NumberId),
     Arithmetic(NumberId, Arithmetic, NumberId),
     Call(Function, Vec<NumberId>),
+    /// What the patient's cell makes of the number.
+    Cell { cell: u32, kind: CellKind, of: NumberId },
 }
 
 /// A condition for each reading. Made of earlier ones.
@@ -40,6 +45,10 @@ pub(crate) enum Node {
     Says { field: FieldId, text: String, negated: bool },
     SaysSame { left: FieldId, right: FieldId, negated: bool },
     Is { field: FieldId, status: Status, negated: bool },
+    /// The run that the patient's cell keeps of the condition has lasted.
+    Held { cell: u32, of: NodeId, hold: Hold, negated: bool },
+    /// The second is true, and the first was before it by what the patient's cell keeps.
+    Then { cell: u32, first: NodeId, second: NodeId, within: i64, negated: bool },
 }
 
 /// All numbers and conditions of a program, parts before wholes.
@@ -63,6 +72,17 @@ pub(crate) struct Judged {
     bits: Vec<u64>,
     /// Per node: whether it may be unknown for some reading; elsewhere "possible" is "true".
     unsure: Vec<bool>,
+    /// Per cell of a condition: what it said of each reading. Nodes that differ in length or sign share it.
+    tracks: Vec<Vec<Option<Track>>>,
+}
+
+/// What the cell of a condition says of a reading; without it every time operator is unknown there.
+#[derive(Debug, Clone, Copy)]
+struct Track {
+    /// Milliseconds since the run began, or since the first condition was true.
+    elapsed: Option<i64>,
+    /// True readings in the run.
+    readings: u64,
 }
 
 /// A number's values: one for each reading, or the same for all.
@@ -82,24 +102,41 @@ impl Values<'_> {
 }
 
 impl Judged {
-    /// Works out every number and condition for the readings of `batch`; `records` are the rows' bytes.
-    pub(crate) fn judge(&mut self, nodes: &Nodes, batch: &Batch, records: &[&[u8]]) {
+    /// Works out every number and condition for the readings of `batch`; `records` are the rows' bytes. Each cell takes in
+    /// every reading once, in order.
+    pub(crate) fn judge(&mut self, nodes: &Nodes, batch: &Batch, records: &[&[u8]], history: &mut History<'_>) {
         self.rows = batch.rows();
         self.words = self.rows.div_ceil(WORD_BITS);
         self.numbers.resize_with(nodes.numbers.len(), Vec::new);
         self.unknown.resize_with(nodes.numbers.len(), Vec::new);
         for index in 0..nodes.numbers.len() {
-            self.number_row(index, nodes, batch);
+            self.number_row(index, nodes, batch, history);
         }
         self.bits.resize(nodes.nodes.len() * 2 * self.words, 0);
         self.unsure.resize(nodes.nodes.len(), false);
+        self.tracks.iter_mut().for_each(Vec::clear);
         for (index, node) in nodes.nodes.iter().enumerate() {
-            self.node(index, node, nodes, batch, records);
+            self.node(index, node, nodes, batch, records, history);
         }
     }
 
+    /// The same for one reading, as the first of its patient.
+    pub(crate) fn judge_first(
+        &mut self,
+        nodes: &Nodes,
+        batch: &Batch,
+        record: &Record<'_>,
+        bytes: &[&[u8]],
+        limits: &Limits,
+        layout: &Layout,
+    ) {
+        let (mut states, mut arrivals) = (States::new(1), Vec::new());
+        arrival::place(batch, &[*record], bytes, limits, layout, &mut states, &mut arrivals);
+        self.judge(nodes, batch, bytes, &mut History::new(&arrivals, &mut states, layout));
+    }
+
     /// A number's values and where it is unknown.
-    fn number_row(&mut self, index: usize, nodes: &Nodes, batch: &Batch) {
+    fn number_row(&mut self, index: usize, nodes: &Nodes, batch: &Batch, history: &mut History<'_>) {
         let mut unknown = std::mem::take(&mut self.unknown[index]);
         unknown.clear();
         match &nodes.numbers[index] {
@@ -112,7 +149,7 @@ impl Judged {
             number => {
                 let mut values = std::mem::take(&mut self.numbers[index]);
                 values.clear();
-                self.calculate(number, nodes, batch, &mut values);
+                self.calculate(number, nodes, batch, history, &mut values);
                 unknown.extend(values.chunks(WORD_BITS).map(|chunk| word(chunk, f64::is_nan)));
                 self.numbers[index] = values;
             }
@@ -163,9 +200,20 @@ impl Judged {
         values(id, nodes, batch, &self.numbers, self.rows)
     }
 
-    fn calculate(&self, number: &Number, nodes: &Nodes, batch: &Batch, out: &mut Vec<f64>) {
+    fn calculate(
+        &self,
+        number: &Number,
+        nodes: &Nodes,
+        batch: &Batch,
+        history: &mut History<'_>,
+        out: &mut Vec<f64>,
+    ) {
         match number {
             Number::Field(_) | Number::Constant(_) => {}
+            Number::Cell { cell, kind, of } => {
+                let of = self.values(*of, nodes, batch);
+                out.extend((0..self.rows).map(|row| history.number(row, batch.times[row], *cell, *kind, of.at(row))));
+            }
             Number::Negative(inner) => {
                 let inner = self.values(*inner, nodes, batch);
                 out.extend((0..self.rows).map(|row| -inner.at(row)));
@@ -190,7 +238,16 @@ impl Judged {
         }
     }
 
-    fn node(&mut self, index: usize, node: &Node, nodes: &Nodes, batch: &Batch, records: &[&[u8]]) {
+    fn node(
+        &mut self,
+        index: usize,
+        node: &Node,
+        nodes: &Nodes,
+        batch: &Batch,
+        records: &[&[u8]],
+        history: &mut History<'_>,
+    ) {
+        self.track(node, batch, history);
         let (before, own) = self.bits.split_at_mut(index * 2 * self.words);
         let (matches, possible) = own[..2 * self.words].split_at_mut(self.words);
         let mut unsure = false;
@@ -227,6 +284,26 @@ impl Judged {
                     *matches = if *negated { !is } else { is };
                 }
             }
+            Node::Held { cell, of, hold, negated } => {
+                let track = &self.tracks[*cell as usize];
+                let of = Truths { words: self.words, before, node: *of, unsure: self.unsure[of.0 as usize] };
+                unsure = per_row(matches, possible, self.rows, |row| {
+                    let track = track[row]?;
+                    let long = match hold {
+                        Hold::Since(span) => track.elapsed.is_some_and(|elapsed| elapsed >= *span),
+                        Hold::Readings(count) => track.readings >= *count,
+                    };
+                    Some((of.at(row)? && long) != *negated)
+                });
+            }
+            Node::Then { cell, second, within, negated, .. } => {
+                let track = &self.tracks[*cell as usize];
+                let second = Truths { words: self.words, before, node: *second, unsure: self.unsure[second.0 as usize] };
+                unsure = per_row(matches, possible, self.rows, |row| {
+                    let near = track[row]?.elapsed.is_some_and(|elapsed| elapsed <= *within);
+                    Some((second.at(row)? && near) != *negated)
+                });
+            }
             Node::Says { field, text, negated } => {
                 let column = batch.column(*field);
                 unsure = per_row(matches, possible, self.rows, |row| {
@@ -247,6 +324,32 @@ impl Judged {
         self.clear_tail(index);
     }
 
+    /// Lets the cell of a condition take in the readings, unless a node before has done so.
+    fn track(&mut self, node: &Node, batch: &Batch, history: &mut History<'_>) {
+        let (cell, of) = match node {
+            Node::Held { cell, of, .. } => (*cell, *of),
+            Node::Then { cell, first, .. } => (*cell, *first),
+            _ => return,
+        };
+        self.tracks.resize_with(self.tracks.len().max(cell as usize + 1), Vec::new);
+        if !self.tracks[cell as usize].is_empty() {
+            return;
+        }
+        let mut track = std::mem::take(&mut self.tracks[cell as usize]);
+        let is_run = matches!(node, Node::Held { .. });
+        track.extend((0..self.rows).map(|row| {
+            let (time, truth) = (batch.times[row], self.truth(of, row));
+            if is_run {
+                let open = history.run(row, cell, time, truth)?;
+                let (since, readings) = open.map_or((None, 0), |(since, readings)| (Some(since), readings));
+                return Some(Track { elapsed: since.map(|since| time - since), readings });
+            }
+            let before = history.sequence(row, cell, time, truth)?;
+            Some(Track { elapsed: before.map(|before| time - before), readings: 0 })
+        }));
+        self.tracks[cell as usize] = track;
+    }
+
     /// Bits behind the last reading are clear, whatever was negated.
     fn clear_tail(&mut self, index: usize) {
         let used = self.rows % WORD_BITS;
@@ -257,6 +360,29 @@ impl Judged {
         let start = index * 2 * self.words;
         self.bits[start + self.words - 1] &= mask;
         self.bits[start + 2 * self.words - 1] &= mask;
+    }
+}
+
+/// The truth of a node that stands before the one at hand.
+#[derive(Clone, Copy)]
+struct Truths<'a> {
+    words: usize,
+    before: &'a [u64],
+    node: NodeId,
+    unsure: bool,
+}
+
+impl Truths<'_> {
+    fn at(self, row: usize) -> Option<bool> {
+        let bit = |second: bool| {
+            let start = (self.node.0 as usize * 2 + usize::from(second)) * self.words;
+            self.before[start + row / WORD_BITS] >> (row % WORD_BITS) & 1 == 1
+        };
+        match (bit(false), self.unsure && bit(true)) {
+            (true, _) => Some(true),
+            (false, true) => None,
+            (false, false) => Some(false),
+        }
     }
 }
 
