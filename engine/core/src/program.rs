@@ -14,8 +14,8 @@ mod teller;
 mod timers;
 
 use alert::AlertPlan;
-use nodes::{NodeId, Nodes};
 pub use migrate::Migration;
+use nodes::{NodeId, Nodes};
 pub use output::{Output, OutputKind, Outputs};
 pub use step::Workspace;
 
@@ -175,6 +175,13 @@ impl Program {
     /// Whether anything is remembered of patients: without time operators and episodes nothing is.
     pub fn keeps_state(&self) -> bool {
         self.layout.keeps_state
+    }
+
+    /// For how many milliseconds nothing has come when the rule of that name matches, if it waits for silence.
+    pub fn silence(&self, rule: &str) -> Option<i64> {
+        let rule = self.rules.iter().find(|info| info.name == rule)?;
+        let When::Silence(index) = rule.when else { return None };
+        Some(self.layout.silences.get(index as usize)?.hold)
     }
 
     /// The rules in rule order (path, then position).

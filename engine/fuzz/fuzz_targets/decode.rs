@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use triage_core::compile::compile;
-use triage_core::program::{Limits, Outputs, Program, Workspace};
+use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 

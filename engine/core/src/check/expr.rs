@@ -75,9 +75,7 @@ impl Lowering {
             ExprKind::Sum(first, rest) => self.sum(first, rest),
             ExprKind::Product(first, rest) => self.product(first, rest),
             ExprKind::Negative(inner) => self.negative(inner, expr.span),
-            ExprKind::Call(function, arguments, window) => {
-                self.call(function, arguments, window.as_ref(), expr.span)
-            }
+            ExprKind::Call(function, arguments, window) => self.call(function, arguments, window.as_ref(), expr.span),
         }
     }
 
@@ -208,9 +206,7 @@ impl Lowering {
     fn held(&mut self, inner: &Expr, hold: &Spanned<ast::Hold>) -> Typed {
         let inner = self.condition(inner);
         let hold = match &hold.node {
-            ast::Hold::Duration(duration) => {
-                self.duration(&Spanned::new(duration.clone(), hold.span)).map(Hold::Since)
-            }
+            ast::Hold::Duration(duration) => self.duration(&Spanned::new(duration.clone(), hold.span)).map(Hold::Since),
             ast::Hold::Readings(number) => self.readings(number, hold.span).map(Hold::Readings),
         };
         match (inner, hold) {

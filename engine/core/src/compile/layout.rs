@@ -64,11 +64,8 @@ pub(super) fn of(checked: &CheckedRules, cells: &[(Remembered, CellKind)], silen
 
 /// The layout of conditions that belong to no rule.
 pub(crate) fn cells_alone(cells: &[(Remembered, CellKind)]) -> Layout {
-    let cell = |(_, kind): &(Remembered, CellKind)| CellPlan {
-        kind: *kind,
-        name: CellName([0; 16]),
-        text: String::new(),
-    };
+    let cell =
+        |(_, kind): &(Remembered, CellKind)| CellPlan { kind: *kind, name: CellName([0; 16]), text: String::new() };
     Layout { cells: cells.iter().map(cell).collect(), forget: i64::MAX, keeps_state: true, ..Layout::default() }
 }
 

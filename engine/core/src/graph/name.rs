@@ -104,7 +104,9 @@ impl Naming {
             Condition::Not(part) => CellName::of("not", &[&of(part)]),
             Condition::Predicate(predicate) => self.name_predicate(predicate),
             Condition::Held(part, Hold::Since(span)) => CellName::of("held", &[&of(part), &span.to_le_bytes()]),
-            Condition::Held(part, Hold::Readings(count)) => CellName::of("readings", &[&of(part), &count.to_le_bytes()]),
+            Condition::Held(part, Hold::Readings(count)) => {
+                CellName::of("readings", &[&of(part), &count.to_le_bytes()])
+            }
             Condition::Then(first, second, span) => {
                 CellName::of("then", &[&of(first), &of(second), &span.to_le_bytes()])
             }
@@ -114,10 +116,9 @@ impl Naming {
     fn name_predicate(&self, predicate: &Predicate) -> CellName {
         let field = |id: &FieldId| self.fields[id.index()].0;
         match predicate {
-            Predicate::Compare(left, op, right) => CellName::of(
-                "compare",
-                &[&self.value(*left).0, comparison(*op).as_bytes(), &self.value(*right).0],
-            ),
+            Predicate::Compare(left, op, right) => {
+                CellName::of("compare", &[&self.value(*left).0, comparison(*op).as_bytes(), &self.value(*right).0])
+            }
             Predicate::Says(of, text) => CellName::of("says", &[&field(of), text.as_bytes()]),
             Predicate::SaysSame(left, right) => CellName::of("says same", &[&field(left), &field(right)]),
             Predicate::Is(of, is) => CellName::of("is", &[&field(of), status(*is).as_bytes()]),

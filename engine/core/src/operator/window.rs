@@ -98,9 +98,7 @@ impl Window {
             _ if count == 0 => f64::NAN,
             Windowed::Sum => sum(),
             Windowed::Average => sum() / count as f64,
-            Windowed::Deviation => {
-                self.sums.as_ref().map_or(f64::NAN, |both| deviation(count, &both.0, &both.1))
-            }
+            Windowed::Deviation => self.sums.as_ref().map_or(f64::NAN, |both| deviation(count, &both.0, &both.1)),
             Windowed::Minimum | Windowed::Maximum => first,
             Windowed::Rise => value - first,
             Windowed::Fall => first - value,
@@ -113,12 +111,7 @@ impl Window {
     }
 
     /// The window of that content; `None` if it cannot be one.
-    pub(crate) fn restore(
-        plan: WindowPlan,
-        room: usize,
-        content: &[(i64, f64)],
-        dropped: Option<i64>,
-    ) -> Option<Self> {
+    pub(crate) fn restore(plan: WindowPlan, room: usize, content: &[(i64, f64)], dropped: Option<i64>) -> Option<Self> {
         let ordered = content.windows(2).all(|pair| pair[0].0 <= pair[1].0);
         let valued = plan.function == Windowed::Count || content.iter().all(|(_, value)| value.is_finite());
         if !ordered || !valued {

@@ -66,9 +66,9 @@ impl Program {
         let (offset, time): (i64, i64) = (offset.parse().ok()?, time.parse().ok()?);
         let rule = self.layout.rule(parts.next()?)?;
         let is_it = |began: crate::operator::episode::Place| began.offset == offset && began.time == time;
-        let found = partition.patients().find(|patient| {
-            patient.episodes.iter().any(|(other, episode)| *other == rule && is_it(episode.began))
-        })?;
+        let found = partition
+            .patients()
+            .find(|patient| patient.episodes.iter().any(|(other, episode)| *other == rule && is_it(episode.began)))?;
         Some((partition.slot(&found.id)?, rule))
     }
 }

@@ -190,7 +190,8 @@ fn begun(patient: &Patient, any_reading: bool, hold: i64, now: i64) -> Silence {
 /// By old rule: the new one that its episodes go to. The one of its name, or, if there is none, the one new rule of its topic
 /// with the same condition. Where two old rules would go to one, the first does.
 fn successors(before: &Layout, after: &Layout, old: &Program, new: &Program) -> Vec<Option<u32>> {
-    let topic = |program: &Program, rule: usize| program.listing.get(rule).map(|rule| program.topic(rule.topic).name.clone());
+    let topic =
+        |program: &Program, rule: usize| program.listing.get(rule).map(|rule| program.topic(rule.topic).name.clone());
     let mut taken = Vec::new();
     let mut successor = |index: usize| {
         let rule = before.rules.get(index).filter(|rule| rule.episodes.is_some())?;

@@ -33,7 +33,11 @@ pub(crate) enum Number {
     Arithmetic(NumberId, Arithmetic, NumberId),
     Call(Function, Vec<NumberId>),
     /// What the patient's cell makes of the number.
-    Cell { cell: u32, kind: CellKind, of: NumberId },
+    Cell {
+        cell: u32,
+        kind: CellKind,
+        of: NumberId,
+    },
 }
 
 /// A condition for each reading. Made of earlier ones.
@@ -42,13 +46,36 @@ pub(crate) enum Node {
     And(Vec<NodeId>),
     Or(Vec<NodeId>),
     Compare(NumberId, Comparison, NumberId),
-    Says { field: FieldId, text: String, negated: bool },
-    SaysSame { left: FieldId, right: FieldId, negated: bool },
-    Is { field: FieldId, status: Status, negated: bool },
+    Says {
+        field: FieldId,
+        text: String,
+        negated: bool,
+    },
+    SaysSame {
+        left: FieldId,
+        right: FieldId,
+        negated: bool,
+    },
+    Is {
+        field: FieldId,
+        status: Status,
+        negated: bool,
+    },
     /// The run that the patient's cell keeps of the condition has lasted.
-    Held { cell: u32, of: NodeId, hold: Hold, negated: bool },
+    Held {
+        cell: u32,
+        of: NodeId,
+        hold: Hold,
+        negated: bool,
+    },
     /// The second is true, and the first was before it by what the patient's cell keeps.
-    Then { cell: u32, first: NodeId, second: NodeId, within: i64, negated: bool },
+    Then {
+        cell: u32,
+        first: NodeId,
+        second: NodeId,
+        within: i64,
+        negated: bool,
+    },
 }
 
 /// All numbers and conditions of a program, parts before wholes.
@@ -200,14 +227,7 @@ impl Judged {
         values(id, nodes, batch, &self.numbers, self.rows)
     }
 
-    fn calculate(
-        &self,
-        number: &Number,
-        nodes: &Nodes,
-        batch: &Batch,
-        history: &mut History<'_>,
-        out: &mut Vec<f64>,
-    ) {
+    fn calculate(&self, number: &Number, nodes: &Nodes, batch: &Batch, history: &mut History<'_>, out: &mut Vec<f64>) {
         match number {
             Number::Field(_) | Number::Constant(_) => {}
             Number::Cell { cell, kind, of } => {
@@ -298,7 +318,8 @@ impl Judged {
             }
             Node::Then { cell, second, within, negated, .. } => {
                 let track = &self.tracks[*cell as usize];
-                let second = Truths { words: self.words, before, node: *second, unsure: self.unsure[second.0 as usize] };
+                let second =
+                    Truths { words: self.words, before, node: *second, unsure: self.unsure[second.0 as usize] };
                 unsure = per_row(matches, possible, self.rows, |row| {
                     let near = track[row]?.elapsed.is_some_and(|elapsed| elapsed <= *within);
                     Some((second.at(row)? && near) != *negated)

@@ -207,7 +207,20 @@ impl<'a, 'r> Writer<'a, 'r> {
         states: &'a mut States,
     ) -> Self {
         let Workspace { counts, batch, judged, arrivals, dead, matches, .. } = workspace;
-        Self { program, batch, judged, arrivals, dead, matches, records, first, states, counts, undeclared: 0, matched: 0 }
+        Self {
+            program,
+            batch,
+            judged,
+            arrivals,
+            dead,
+            matches,
+            records,
+            first,
+            states,
+            counts,
+            undeclared: 0,
+            matched: 0,
+        }
     }
 
     fn write(&mut self, outputs: &mut Outputs) {

@@ -17,6 +17,8 @@ pub(crate) struct Partition {
     slots: Vec<Option<Patient>>,
     free: Vec<u32>,
     timers: BTreeSet<(i64, Box<str>)>,
+    /// Entries that were taken out since the last commit.
+    taken: Vec<(i64, Box<str>)>,
     /// Patients as they were at the last commit; `None` was not there.
     before: BTreeMap<Box<str>, Option<Patient>>,
     own_before: Option<Own>,
@@ -49,6 +51,7 @@ impl Partition {
             slots: Vec::new(),
             free: Vec::new(),
             timers: BTreeSet::new(),
+            taken: Vec::new(),
             before: BTreeMap::new(),
             own_before: None,
         }
@@ -168,6 +171,7 @@ impl Partition {
         {
             patient.queued = None;
         }
+        self.taken.push((moment, id));
         Some((moment, slot))
     }
 
@@ -189,6 +193,7 @@ impl Partition {
 
     pub(crate) fn commit(&mut self) {
         self.own_before = None;
+        self.taken.clear();
         for id in std::mem::take(&mut self.before).into_keys() {
             if let Some(patient) = self.index.get(&id).and_then(|slot| self.slots[*slot as usize].as_mut()) {
                 patient.touched = false;
@@ -206,11 +211,11 @@ impl Partition {
                 self.free.push(slot);
             }
             if let Some(patient) = before {
-                // Its entry may have been taken out since, and one too many is harmless.
-                self.timers.extend(patient.queued.map(|moment| (moment, patient.id.clone())));
                 self.put(patient);
             }
         }
+        // An entry too many is harmless: what is found there when its time has come decides.
+        self.timers.extend(self.taken.drain(..));
     }
 
     /// Forgets every entry: what timers wait for has changed.

@@ -118,8 +118,7 @@ impl Patient {
     /// The earliest moment of a timer.
     pub(crate) fn due(&self, layout: &Layout) -> Option<i64> {
         let silences = (0..self.silences.len()).filter_map(|index| self.silent(index, layout));
-        let escalations =
-            self.episodes.iter().filter_map(|(rule, episode)| episode.escalation(layout.terms(*rule)?));
+        let escalations = self.episodes.iter().filter_map(|(rule, episode)| episode.escalation(layout.terms(*rule)?));
         silences.chain(escalations).chain(self.forgotten(layout)).min()
     }
 }

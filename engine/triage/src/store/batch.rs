@@ -39,7 +39,7 @@ impl Batch {
         self.ends.passed(record.topic(), record.partition(), record.offset());
         let made = match route.content {
             Content::Readings => Ok(maker.reading(&record)),
-            Content::Derived => document::of_derived(record.payload()).map(Some),
+            Content::Derived => document::of_derived(record.payload(), maker.program()).map(Some),
             Content::Alerts if record.payload().is_none() => Ok(None),
             Content::Alerts => document::of_alert(record.payload()).map(Some),
         };

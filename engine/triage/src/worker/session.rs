@@ -34,6 +34,8 @@ const REWINDING: Duration = Duration::from_secs(10);
 pub(crate) struct Clients {
     consumer: StreamConsumer,
     transactions: Transactions,
+    /// The stream's partitions.
+    partitions: i32,
 }
 
 impl Clients {
@@ -45,7 +47,7 @@ impl Clients {
         let transactions = Transactions::open(&producer, OPENING).map_err(WorkerError::Open)?;
         let stream = shared.current.load().program.stream().to_owned();
         let consumer = subscribe(&properties::consumer(&shared.config.kafka), &stream).map_err(WorkerError::Open)?;
-        Ok(Self { consumer, transactions })
+        Ok(Self { consumer, transactions, partitions: layout.partitions })
     }
 }
 
@@ -68,7 +70,7 @@ impl<'c> Session<'c> {
             index,
             shared,
             clients,
-            judge: Judge::new(shared.current.load_full(), &shared.config.engine),
+            judge: Judge::new(shared.current.load_full(), &shared.config.engine, clients.partitions),
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
             connected: true,
@@ -110,7 +112,7 @@ impl<'c> Session<'c> {
         if current.generation == self.judge.generation() {
             return;
         }
-        self.judge = Judge::new(Arc::clone(&current), &self.shared.config.engine);
+        self.judge.take_up(Arc::clone(&current));
         self.announce();
     }
 
@@ -188,6 +190,7 @@ impl<'c> Session<'c> {
     }
 
     fn forget_partitions(&mut self, partitions: &[i32]) {
+        self.judge.drop_partitions(partitions);
         for partition in partitions {
             self.committed.remove(partition);
             if self.shared.board.withdraw(*partition, self.index) {
@@ -230,7 +233,7 @@ impl<'c> Session<'c> {
         };
         tracing::warn!(worker = self.index, %error, records = records.len(), "a transaction is aborted and tried again");
         self.shared.metrics.aborted();
-        self.judge.forget();
+        self.judge.rollback();
         self.clients.transactions.abort()?;
         self.rewind(batch)?;
         self.shared.shutdown.sleep(self.backoff.take());
@@ -239,7 +242,7 @@ impl<'c> Session<'c> {
 
     fn attempt(&mut self, batch: &Batch<'c>, records: &[Record<'_>]) -> Result<(), TransactionError> {
         let begun = Instant::now();
-        let Clients { consumer, transactions } = self.clients;
+        let Clients { consumer, transactions, .. } = self.clients;
         transactions.begin()?;
         self.judge.judge(records, transactions)?;
         let sent = Instant::now();
@@ -253,6 +256,7 @@ impl<'c> Session<'c> {
             return Err(TransactionError::Lost);
         }
         transactions.commit(&offsets, &group)?;
+        self.judge.commit();
         self.publish(records, ends, begun, sent);
         Ok(())
     }
