@@ -1,16 +1,18 @@
 //! Time, state and episodes: readings, acknowledgements and the passing of time in, outputs out, to the byte. A folder each
 //! under `fixtures/time`, read as `triage replay` reads, where `{"until":T}` lets time pass. `RULESET` stands for the version.
 //! Each scenario is stepped in one batch, one by one, with every step undone once before it is taken, and with the state
-//! written and read back between the steps: all of that sends the same bytes. `UPDATE_SNAPSHOTS=1` writes what is sent.
+//! written and read back between the steps: all of that sends the same bytes. Tests in the rules hold as well.
+//! `UPDATE_SNAPSHOTS=1` writes what is sent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "common/snapshot.rs"]
 mod snapshot;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use snapshot::{compare, entries, fixtures, read, rule_files};
-use triage_core::compile::compile;
+use triage_core::compile::compile_all;
 use triage_core::diagnostic::{Style, render};
 use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
@@ -126,21 +128,24 @@ fn printed(program: &Program, outputs: &Outputs, from: usize) -> String {
             OutputKind::Derived(topic) => program.topic(*topic).name.clone(),
             OutputKind::Alert(topic) => format!("alerts.{}", program.topic(*topic).name),
             OutputKind::DeadLetter(letter) => {
-                text.push_str(&format!("dead letter: {} {}\n", letter.stage.as_str(), letter.reason.as_str()));
+                writeln!(text, "dead letter: {} {}", letter.stage.as_str(), letter.reason.as_str()).unwrap();
                 continue;
             }
         };
         let key = outputs.key(output).map_or("null".into(), |key| format!("{:?}", std::str::from_utf8(key).unwrap()));
         let value = std::str::from_utf8(outputs.value(output)).unwrap();
         serde_json::from_str::<serde_json::Value>(value).expect(value);
-        text.push_str(&format!("{{\"topic\":\"{topic}\",\"key\":{key},\"value\":{value}}}\n"));
+        writeln!(text, "{{\"topic\":\"{topic}\",\"key\":{key},\"value\":{value}}}").unwrap();
     }
     text.replace(program.version(), "RULESET")
 }
 
 fn check(folder: &Path) -> Result<(), String> {
     let files: Vec<_> = rule_files(folder).iter().map(|path| read(path)).collect();
-    let (program, _) = compile(&files).unwrap_or_else(|found| panic!("{}", render(&files, &found, Style::Plain)));
+    let compiled = compile_all(&files).unwrap_or_else(|found| panic!("{}", render(&files, &found, Style::Plain)));
+    let failures: Vec<_> = compiled.run_tests().into_iter().flat_map(|outcome| outcome.failures).collect();
+    assert!(failures.is_empty(), "{}", render(&files, &failures, Style::Plain));
+    let program = compiled.program;
     let readings = read(&folder.join("readings.jsonl")).text;
     let lines: Vec<&str> = readings.lines().filter(|text| !text.starts_with('#')).collect();
     let sent = Run::replay(&program, &lines, Manner::OneByOne);

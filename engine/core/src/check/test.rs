@@ -123,15 +123,13 @@ fn event(event: &Event, targets: &Targets<'_>, lowering: &mut Lowering) -> Optio
         Event::Pass(at) => Some(CheckedEvent::Pass(moment(at, lowering)?)),
         Event::Acknowledge(at, rule) => {
             let at = moment(at, lowering);
-            match target(rule, targets, lowering)? {
-                CheckedExpected::Rule(name) => Some(CheckedEvent::Acknowledge(at?, name)),
-                _ => {
-                    let message = format!("`{}` is a topic, and rules are what alerts are of", rule.topic.node);
-                    let label = "expected a rule, such as `topic.name`";
-                    lowering.diagnostics.push(Diagnostic::new(Code::TestReference, rule.topic.span, message, label));
-                    None
-                }
+            if let CheckedExpected::Rule(name) = target(rule, targets, lowering)? {
+                return Some(CheckedEvent::Acknowledge(at?, name));
             }
+            let message = format!("`{}` is a topic, and rules are what alerts are of", rule.topic.node);
+            let label = "expected a rule, such as `topic.name`";
+            lowering.diagnostics.push(Diagnostic::new(Code::TestReference, rule.topic.span, message, label));
+            None
         }
     }
 }

@@ -264,10 +264,10 @@ impl Described<'_> {
             }
             Condition::Held(part, hold) => {
                 self.write_condition(*part, levels, text);
-                text.push_str(&match hold {
-                    Hold::Since(span) => format!(" for {}", duration(*span)),
-                    Hold::Readings(count) => format!(" for {count} readings"),
-                });
+                let _ = match hold {
+                    Hold::Since(span) => write!(text, " for {}", duration(*span)),
+                    Hold::Readings(count) => write!(text, " for {count} readings"),
+                };
             }
             Condition::Then(first, second, span) => {
                 self.write_condition(*first, levels, text);

@@ -21,6 +21,7 @@ pub(crate) struct Terms {
 }
 
 /// An open episode.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Episode {
     /// The reading that began it, or from which the silence is counted.
@@ -76,9 +77,14 @@ pub(crate) enum Change {
 }
 
 impl Verdict {
-    /// Without `clear when` a false condition ends it; with it the clause alone decides.
-    pub(crate) fn new(matches: Option<bool>, clear: Option<Option<bool>>) -> Self {
-        Self { matches, asks_end: clear.unwrap_or(matches.map(|matches| !matches)) }
+    /// Of a rule without `clear when`: a false condition ends it.
+    pub(crate) fn new(matches: Option<bool>) -> Self {
+        Self { matches, asks_end: matches.map(|matches| !matches) }
+    }
+
+    /// Of a rule with `clear when`: the clause alone decides about the end.
+    pub(crate) fn cleared_by(self, clear: Option<bool>) -> Self {
+        Self { asks_end: clear, ..self }
     }
 
     /// What the reading at `time` does to the rule's episode.
@@ -137,27 +143,27 @@ mod tests {
     #[test]
     fn with_a_clause_the_clause_alone_decides() {
         let terms = Terms { latch: false, ..LATCHED };
-        let apply = |matches, clear| Verdict::new(matches, Some(clear)).apply(Some(&mut episode()), &terms, 10);
+        let apply = |matches, clear| Verdict::new(matches).cleared_by(clear).apply(Some(&mut episode()), &terms, 10);
         assert_eq!(apply(None, Some(true)), Change::Resolved);
         assert_eq!(apply(Some(false), Some(false)), Change::Nothing);
         assert_eq!(apply(Some(false), None), Change::Nothing);
         assert_eq!(apply(Some(true), Some(false)), Change::Repeated);
         assert_eq!(apply(Some(true), Some(true)), Change::Resolved);
-        assert_eq!(Verdict::new(Some(true), Some(Some(true))).apply(None, &terms, 10), Change::Nothing);
-        assert_eq!(Verdict::new(Some(true), Some(None)).apply(None, &terms, 10), Change::Raised);
+        assert_eq!(Verdict::new(Some(true)).cleared_by(Some(true)).apply(None, &terms, 10), Change::Nothing);
+        assert_eq!(Verdict::new(Some(true)).cleared_by(None).apply(None, &terms, 10), Change::Raised);
     }
 
     #[test]
     fn a_latch_holds_until_somebody_came() {
         let mut open = episode();
-        assert_eq!(Verdict::new(Some(false), None).apply(Some(&mut open), &LATCHED, 1), Change::Nothing);
+        assert_eq!(Verdict::new(Some(false)).apply(Some(&mut open), &LATCHED, 1), Change::Nothing);
         assert!(open.ends_when_acknowledged(&LATCHED));
-        assert_eq!(Verdict::new(None, None).apply(Some(&mut open), &LATCHED, 2), Change::Nothing);
+        assert_eq!(Verdict::new(None).apply(Some(&mut open), &LATCHED, 2), Change::Nothing);
         assert!(open.ends_when_acknowledged(&LATCHED));
-        assert_eq!(Verdict::new(Some(true), None).apply(Some(&mut open), &LATCHED, 3), Change::Nothing);
+        assert_eq!(Verdict::new(Some(true)).apply(Some(&mut open), &LATCHED, 3), Change::Nothing);
         assert!(!open.ends_when_acknowledged(&LATCHED));
         open.acknowledged = true;
-        assert_eq!(Verdict::new(Some(true), None).apply(Some(&mut open), &LATCHED, 30), Change::Nothing);
-        assert_eq!(Verdict::new(Some(false), None).apply(Some(&mut open), &LATCHED, 31), Change::Resolved);
+        assert_eq!(Verdict::new(Some(true)).apply(Some(&mut open), &LATCHED, 30), Change::Nothing);
+        assert_eq!(Verdict::new(Some(false)).apply(Some(&mut open), &LATCHED, 31), Change::Resolved);
     }
 }

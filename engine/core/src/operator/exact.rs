@@ -193,7 +193,17 @@ mod tests {
 
     fn sum(values: &[f64]) -> ExactSum {
         let mut sum = ExactSum::default();
-        values.iter().for_each(|value| sum.add(*value));
+        for value in values {
+            sum.add(*value);
+        }
+        sum
+    }
+
+    fn squared(values: &[f64]) -> ExactSum {
+        let mut sum = ExactSum::default();
+        for value in values {
+            sum.add_square(*value);
+        }
         sum
     }
 
@@ -223,22 +233,19 @@ mod tests {
             gone in prop::collection::vec(finite(), 0..8),
         ) {
             let mut both = sum(&[gone.clone(), kept.clone()].concat());
-            let mut squares = ExactSum::default();
-            gone.iter().chain(&kept).for_each(|value| squares.add_square(*value));
-            gone.iter().for_each(|value| {
+            let mut squares = squared(&[gone.clone(), kept.clone()].concat());
+            for value in &gone {
                 both.take(*value);
                 squares.take_square(*value);
-            });
-            let mut fresh = ExactSum::default();
-            kept.iter().for_each(|value| fresh.add_square(*value));
+            }
+            let fresh = squared(&kept);
             prop_assert_eq!(both.value().to_bits(), sum(&kept).value().to_bits());
             prop_assert_eq!(squares.whole(), fresh.whole());
         }
 
         #[test]
         fn a_deviation_is_that_of_two_passes(values in prop::collection::vec(-1e6..1e6, 2..20)) {
-            let mut squares = ExactSum::default();
-            values.iter().for_each(|value| squares.add_square(*value));
+            let squares = squared(&values);
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
             let expected = (spread / (values.len() - 1) as f64).sqrt();
@@ -261,8 +268,7 @@ mod tests {
     #[test]
     fn equal_values_do_not_deviate() {
         let values = [36.6; 5];
-        let mut squares = ExactSum::default();
-        values.iter().for_each(|value| squares.add_square(*value));
+        let squares = squared(&values);
         assert_eq!(deviation(5, &sum(&values), &squares), 0.0);
     }
 }

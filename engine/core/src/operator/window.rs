@@ -118,7 +118,9 @@ impl Window {
             return None;
         }
         let mut window = Self { dropped, ..Self::default() };
-        content.iter().for_each(|(time, value)| window.insert(plan, *time, *value));
+        for (time, value) in content {
+            window.insert(plan, *time, *value);
+        }
         // Another rule set may have less room.
         while window.times.len() > room {
             window.dropped = window.times.front().copied();
@@ -137,6 +139,7 @@ fn finite(value: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 
@@ -201,7 +204,7 @@ mod tests {
                         let (times, values, dropped) = window.content();
                         let values = values.chain(std::iter::repeat(0.0));
                         let content: Vec<(i64, f64)> = times.zip(values).collect();
-                        window = Window::restore(plan, ROOM, &content, dropped).expect("its own content");
+                        window = Window::restore(plan, ROOM, &content, dropped).unwrap();
                     }
                 }
             }

@@ -175,10 +175,8 @@ fn members(text: &str) -> Result<Vec<(String, Token)>, DeadLetter> {
 }
 
 fn only(members: &[(String, Token)], names: &[&str]) -> Result<(), DeadLetter> {
-    match members.iter().all(|(name, _)| names.contains(&name.as_str())) {
-        true => Ok(()),
-        false => Err(wrong(&format!("only `{}` belong there", names.join("`, `")))),
-    }
+    let belong = members.iter().all(|(name, _)| names.contains(&name.as_str()));
+    if belong { Ok(()) } else { Err(wrong(&format!("only `{}` belong there", names.join("`, `")))) }
 }
 
 fn find<'a>(members: &'a [(String, Token)], name: &str) -> Result<&'a Token, DeadLetter> {

@@ -47,8 +47,8 @@ pub(super) fn place(
     for row in 0..batch.rows() {
         states.position(record(row).partition);
     }
-    let mut now: Vec<Option<i64>> = states.all().iter().map(|partition| partition.time()).collect();
-    for row in 0..batch.rows() {
+    let mut now: Vec<Option<i64>> = states.all().iter().map(Partition::time).collect();
+    for (row, bytes) in bytes.iter().enumerate() {
         let partition = states.position(record(row).partition);
         let time = batch.times[row];
         let arrived = record(row).timestamp.filter(|_| limits.skew_ms.is_some()).unwrap_or(time);
@@ -56,7 +56,7 @@ pub(super) fn place(
         let moves_to = now[partition].is_none_or(|now| now < reached).then_some(reached);
         now[partition] = now[partition].max(Some(reached));
         let patient = batch.patients[row].filter(|_| !batch.misplaced[row]);
-        let patient = patient.and_then(|slice| std::str::from_utf8(batch.bytes(slice, bytes[row])).ok());
+        let patient = patient.and_then(|slice| std::str::from_utf8(batch.bytes(slice, bytes)).ok());
         let standing = match (patient, states.at(partition), now[partition]) {
             (Some(patient), Some(partition), Some(now)) => stand(partition, patient, time, now, row, layout),
             _ => Standing::Apart,
@@ -143,16 +143,36 @@ impl<'a> History<'a> {
         f64::NAN
     }
 
-    /// The run with this reading in it, if one is open; `None` for a reading that no state sees.
-    pub(super) fn run(&mut self, row: usize, index: u32, time: i64, truth: Option<bool>) -> Option<Option<(i64, u64)>> {
-        let Some(Cell::Run(run)) = self.cell(row, index, || CellKind::Run) else { return None };
-        run.step(time, truth);
-        Some(run.open)
+    /// What the cell of a condition says of a reading, of which `truth` is that of the condition that it remembers; `None`
+    /// for a reading that no state sees.
+    pub(super) fn track(
+        &mut self,
+        row: usize,
+        time: i64,
+        index: u32,
+        kind: CellKind,
+        truth: Option<bool>,
+    ) -> Option<Track> {
+        match self.cell(row, index, || kind)? {
+            Cell::Run(run) => {
+                run.step(time, truth);
+                let (since, readings) = run.open.map_or((None, 0), |(since, readings)| (Some(since), readings));
+                Some(Track { elapsed: since.map(|since| time.saturating_sub(since)), readings })
+            }
+            Cell::Sequence(sequence) => {
+                let before = sequence.step(time, truth);
+                Some(Track { elapsed: before.map(|before| time.saturating_sub(before)), readings: 0 })
+            }
+            Cell::Window(_) | Cell::Previous(_) => None,
+        }
     }
+}
 
-    /// When the first condition was last true before this reading; `None` for a reading that no state sees.
-    pub(super) fn sequence(&mut self, row: usize, index: u32, time: i64, first: Option<bool>) -> Option<Option<i64>> {
-        let Some(Cell::Sequence(sequence)) = self.cell(row, index, || CellKind::Sequence) else { return None };
-        Some(sequence.step(time, first))
-    }
+/// What the cell of a condition says of a reading.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Track {
+    /// Milliseconds since the run began, or since the first condition was true.
+    pub(super) elapsed: Option<i64>,
+    /// True readings in the run.
+    pub(super) readings: u64,
 }

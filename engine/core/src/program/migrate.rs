@@ -122,15 +122,12 @@ impl<'a> Plan<'a> {
             .collect();
         let mut changed = false;
         for (rule, episode) in std::mem::take(&mut patient.episodes) {
-            match self.rules.get(rule as usize).copied().flatten() {
-                Some(new) => {
-                    changed |= new != rule;
-                    patient.open(new, episode);
-                }
-                None => {
-                    changed = true;
-                    self.resolve(rule, &episode, id, (number, now), migration, outputs);
-                }
+            let new = self.rules.get(rule as usize).copied().flatten();
+            changed |= new != Some(rule);
+            if let Some(new) = new {
+                patient.open(new, episode);
+            } else {
+                self.resolve(rule, &episode, id, (number, now), migration, outputs);
             }
         }
         if changed {

@@ -3,6 +3,9 @@
 //! A node has two rows of bits: where it is true, and where it is possible (true or unknown). Negation is pushed into
 //! the predicates beforehand, so that `and` and `or` are one bit operation on either row: exactly Kleene's logic.
 
+mod track;
+
+use self::track::{Tracks, Truths};
 use super::Program;
 use super::arrival::{self, History};
 use crate::function::Function;
@@ -99,17 +102,7 @@ pub(crate) struct Judged {
     bits: Vec<u64>,
     /// Per node: whether it may be unknown for some reading; elsewhere "possible" is "true".
     unsure: Vec<bool>,
-    /// Per cell of a condition: what it said of each reading. Nodes that differ in length or sign share it.
-    tracks: Vec<Vec<Option<Track>>>,
-}
-
-/// What the cell of a condition says of a reading; without it every time operator is unknown there.
-#[derive(Debug, Clone, Copy)]
-struct Track {
-    /// Milliseconds since the run began, or since the first condition was true.
-    elapsed: Option<i64>,
-    /// True readings in the run.
-    readings: u64,
+    tracks: Tracks,
 }
 
 /// A number's values: one for each reading, or the same for all.
@@ -141,7 +134,7 @@ impl Judged {
         }
         self.bits.resize(nodes.nodes.len() * 2 * self.words, 0);
         self.unsure.resize(nodes.nodes.len(), false);
-        self.tracks.iter_mut().for_each(Vec::clear);
+        self.tracks.clear();
         for (index, node) in nodes.nodes.iter().enumerate() {
             self.node(index, node, nodes, batch, records, history);
         }
@@ -304,26 +297,10 @@ impl Judged {
                     *matches = if *negated { !is } else { is };
                 }
             }
-            Node::Held { cell, of, hold, negated } => {
-                let track = &self.tracks[*cell as usize];
-                let of = Truths { words: self.words, before, node: *of, unsure: self.unsure[of.0 as usize] };
-                unsure = per_row(matches, possible, self.rows, |row| {
-                    let track = track[row]?;
-                    let long = match hold {
-                        Hold::Since(span) => track.elapsed.is_some_and(|elapsed| elapsed >= *span),
-                        Hold::Readings(count) => track.readings >= *count,
-                    };
-                    Some((of.at(row)? && long) != *negated)
-                });
-            }
-            Node::Then { cell, second, within, negated, .. } => {
-                let track = &self.tracks[*cell as usize];
-                let second =
-                    Truths { words: self.words, before, node: *second, unsure: self.unsure[second.0 as usize] };
-                unsure = per_row(matches, possible, self.rows, |row| {
-                    let near = track[row]?.elapsed.is_some_and(|elapsed| elapsed <= *within);
-                    Some((second.at(row)? && near) != *negated)
-                });
+            Node::Held { of: part, .. } | Node::Then { second: part, .. } => {
+                let part = Truths { words: self.words, before, node: *part, unsure: self.unsure[part.0 as usize] };
+                let tracks = &self.tracks;
+                unsure = per_row(matches, possible, self.rows, |row| tracks.truth(node, row, part.at(row)));
             }
             Node::Says { field, text, negated } => {
                 let column = batch.column(*field);
@@ -347,28 +324,15 @@ impl Judged {
 
     /// Lets the cell of a condition take in the readings, unless a node before has done so.
     fn track(&mut self, node: &Node, batch: &Batch, history: &mut History<'_>) {
-        let (cell, of) = match node {
-            Node::Held { cell, of, .. } => (*cell, *of),
-            Node::Then { cell, first, .. } => (*cell, *first),
+        let (cell, of, kind) = match node {
+            Node::Held { cell, of, .. } => (*cell, *of, CellKind::Run),
+            Node::Then { cell, first, .. } => (*cell, *first, CellKind::Sequence),
             _ => return,
         };
-        self.tracks.resize_with(self.tracks.len().max(cell as usize + 1), Vec::new);
-        if !self.tracks[cell as usize].is_empty() {
-            return;
-        }
-        let mut track = std::mem::take(&mut self.tracks[cell as usize]);
-        let is_run = matches!(node, Node::Held { .. });
-        track.extend((0..self.rows).map(|row| {
-            let (time, truth) = (batch.times[row], self.truth(of, row));
-            if is_run {
-                let open = history.run(row, cell, time, truth)?;
-                let (since, readings) = open.map_or((None, 0), |(since, readings)| (Some(since), readings));
-                return Some(Track { elapsed: since.map(|since| time - since), readings });
-            }
-            let before = history.sequence(row, cell, time, truth)?;
-            Some(Track { elapsed: before.map(|before| time - before), readings: 0 })
-        }));
-        self.tracks[cell as usize] = track;
+        let Some(mut track) = self.tracks.due(cell) else { return };
+        let taken = |row: usize| history.track(row, batch.times[row], cell, kind, self.truth(of, row));
+        track.extend((0..self.rows).map(taken));
+        self.tracks.put(cell, track);
     }
 
     /// Bits behind the last reading are clear, whatever was negated.
@@ -381,29 +345,6 @@ impl Judged {
         let start = index * 2 * self.words;
         self.bits[start + self.words - 1] &= mask;
         self.bits[start + 2 * self.words - 1] &= mask;
-    }
-}
-
-/// The truth of a node that stands before the one at hand.
-#[derive(Clone, Copy)]
-struct Truths<'a> {
-    words: usize,
-    before: &'a [u64],
-    node: NodeId,
-    unsure: bool,
-}
-
-impl Truths<'_> {
-    fn at(self, row: usize) -> Option<bool> {
-        let bit = |second: bool| {
-            let start = (self.node.0 as usize * 2 + usize::from(second)) * self.words;
-            self.before[start + row / WORD_BITS] >> (row % WORD_BITS) & 1 == 1
-        };
-        match (bit(false), self.unsure && bit(true)) {
-            (true, _) => Some(true),
-            (false, true) => None,
-            (false, false) => Some(false),
-        }
     }
 }
 

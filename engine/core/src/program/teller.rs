@@ -107,11 +107,14 @@ impl<'a> Teller<'a> {
         let Some((info, alert)) = self.alert(rule) else { return };
         let truth = |node| judged.truth(node, row.index);
         let verdict = match info.when {
-            When::Reading(node) => Verdict::new(truth(node), alert.clear.map(truth)),
+            When::Reading(node) => {
+                let verdict = Verdict::new(truth(node));
+                alert.clear.map_or(verdict, |clear| verdict.cleared_by(truth(clear)))
+            }
             When::Silence(index) => {
                 let field = self.program.layout.silences[index as usize].field;
                 let broken = field.is_none_or(|field| !row.value(field).is_nan());
-                Verdict::new(broken.then_some(false), None)
+                Verdict::new(broken.then_some(false))
             }
         };
         let Some(patient) = self.partition.as_mut().and_then(|partition| partition.patient_mut(slot)) else { return };

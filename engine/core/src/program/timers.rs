@@ -94,7 +94,9 @@ impl Teller<'_> {
             partition.touch(slot);
         }
         if let Some(patient) = partition.patient_mut(slot) {
-            silent.iter().for_each(|index| patient.silences[*index].fired = true);
+            for index in silent {
+                patient.silences[index].fired = true;
+            }
         }
         for (rule, what) in due {
             match what {
