@@ -92,9 +92,8 @@ impl Compiled {
         let decoded = decoder.decode(0, record, limits, &mut workspace.memory, &mut workspace.batch);
         decoded.map_err(ExplainError::DeadLetter)?;
         let mut judged = Judged::default();
-        let bytes = [record.value.unwrap_or_default()];
         let layout = cells_alone(&lower.cells);
-        judged.judge_first(&lower.nodes, &workspace.batch, record, &bytes, limits, &layout);
+        judged.judge_first(&lower.nodes, &workspace.batch, record.value.unwrap_or_default(), &layout);
 
         let mut blame = Vec::new();
         let mut parts = Vec::new();
@@ -106,7 +105,8 @@ impl Compiled {
             let values: Vec<String> = fields.iter().map(|field| self.value(*field, record, &workspace)).collect();
             decided = decided.filter(|depth| *depth < part.depth).or(truth.map(|_| part.depth));
             if decided.is_none() && part.is_leaf {
-                let mut culprits = culprits(&fields, &values, &workspace.batch);
+                let looks_back = graph.looks_back(part.condition);
+                let mut culprits = culprits(&fields, &values, &workspace.batch, looks_back);
                 culprits.retain(|culprit| !blame.contains(culprit));
                 blame.append(&mut culprits);
             }
@@ -159,9 +159,12 @@ impl Compiled {
 }
 
 /// The values of the fields that are not known.
-fn culprits(fields: &[FieldId], values: &[String], batch: &Batch) -> Vec<String> {
+fn culprits(fields: &[FieldId], values: &[String], batch: &Batch, looks_back: bool) -> Vec<String> {
     let unknown = fields.iter().zip(values).filter(|(field, _)| batch.column(**field).values[0].is_nan());
     let found: Vec<String> = unknown.map(|(_, value)| value.clone()).collect();
+    if found.is_empty() && looks_back {
+        return vec!["there is no earlier reading".to_owned()];
+    }
     if found.is_empty() {
         return vec!["a calculation without a finite result".to_owned()];
     }

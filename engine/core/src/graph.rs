@@ -189,6 +189,14 @@ impl Graph {
         }
     }
 
+    /// Whether a comparison has a window or `previous` in it.
+    pub(crate) fn looks_back(&self, id: ConditionId) -> bool {
+        match self.conditions.get(id.0) {
+            Condition::Predicate(Predicate::Compare(left, _, right)) => self.remembers(*left) || self.remembers(*right),
+            _ => false,
+        }
+    }
+
     /// Whether a window or `previous` stands in the value.
     pub(crate) fn remembers(&self, root: ValueId) -> bool {
         self.any(root, |value| matches!(value, Value::Window(..) | Value::Previous(_)))

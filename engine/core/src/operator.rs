@@ -21,6 +21,47 @@ pub(crate) enum Cell {
     Sequence(Sequence),
 }
 
+impl Cell {
+    /// As if its expression had never been evaluated.
+    pub(crate) fn clear(&mut self) {
+        match self {
+            Cell::Window(window) => window.clear(),
+            Cell::Previous(last) => *last = None,
+            Cell::Run(run) => *run = Run::default(),
+            Cell::Sequence(sequence) => *sequence = Sequence::default(),
+        }
+    }
+
+    /// What it is before a transaction changes it. A window is not copied: from now on it keeps how to go back.
+    pub(crate) fn image(&mut self) -> Cell {
+        match self {
+            Cell::Window(window) => {
+                window.begin();
+                Cell::Window(Window::default())
+            }
+            small => small.clone(),
+        }
+    }
+
+    /// The transaction has become true.
+    pub(crate) fn settle(&mut self) {
+        if let Cell::Window(window) = self {
+            window.settle();
+        }
+    }
+
+    /// What it was when `image` was made of it.
+    pub(crate) fn go_back(self, image: Cell) -> Cell {
+        match (self, image) {
+            (Cell::Window(mut window), Cell::Window(_)) => {
+                window.go_back();
+                Cell::Window(window)
+            }
+            (_, image) => image,
+        }
+    }
+}
+
 /// The kind of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CellKind {

@@ -23,10 +23,35 @@ pub(crate) struct Window {
     times: VecDeque<i64>,
     /// Beside the times; empty for `count`.
     values: VecDeque<f64>,
-    /// The sum, and for `stddev` that of the squares.
-    sums: Option<Box<(ExactSum, ExactSum)>>,
+    sums: Option<Box<Sums>>,
     /// The time of the latest value that there was no room for.
     dropped: Option<i64>,
+    /// How to go back to where the transaction began.
+    undo: Option<Box<Undo>>,
+}
+
+/// The sum of the values, and for `stddev` that of their squares.
+#[derive(Debug, Clone, Default)]
+struct Sums {
+    sum: ExactSum,
+    squares: Option<ExactSum>,
+}
+
+/// What has been done to a window since a transaction began. A copy of it would cost as much as the window is long.
+#[derive(Debug, Clone, Default)]
+struct Undo {
+    dropped: Option<i64>,
+    done: Vec<Done>,
+}
+
+/// One thing done to a window; there is no value for `count`.
+#[derive(Debug, Clone, Copy)]
+enum Done {
+    Added,
+    /// The oldest was taken out.
+    Left(i64, Option<f64>),
+    /// The youngest was overtaken.
+    Overtaken(i64, f64),
 }
 
 /// What a window yields; NaN is unknown.
@@ -41,17 +66,14 @@ impl Window {
     /// Takes the reading at `time` in, with its value or NaN; `room` is the most values that are kept.
     pub(crate) fn step(&mut self, plan: WindowPlan, room: usize, time: i64, value: f64) -> Yield {
         while self.times.front().is_some_and(|oldest| *oldest <= time.saturating_sub(plan.span)) {
-            self.remove_oldest(plan);
+            self.remove_oldest();
         }
         self.dropped = self.dropped.filter(|dropped| *dropped > time.saturating_sub(plan.span));
         if !value.is_nan() {
             // A zero has one sign here: otherwise it would depend on the order of the values.
             self.insert(plan, time, value + 0.0);
         }
-        while self.times.len() > room {
-            self.dropped = self.times.front().copied();
-            self.remove_oldest(plan);
-        }
+        self.make_room(room);
         if self.dropped.is_some() { Yield::Full } else { Yield::Value(finite(self.result(plan, value))) }
     }
 
@@ -62,35 +84,91 @@ impl Window {
             _ => false,
         };
         while self.values.back().is_some_and(|last| overtaken(*last)) {
-            self.values.pop_back();
-            self.times.pop_back();
+            if let (Some(time), Some(value)) = (self.times.pop_back(), self.values.pop_back()) {
+                self.log(Done::Overtaken(time, value));
+            }
         }
         self.times.push_back(time);
         if plan.function != Windowed::Count {
             self.values.push_back(value);
         }
-        if sums(plan.function) {
-            let (sum, squares) = &mut **self.sums.get_or_insert_default();
-            sum.add(value);
-            if plan.function == Windowed::Deviation {
-                squares.add_square(value);
-            }
+        if has_sums(plan.function) {
+            self.sums.get_or_insert_with(|| Box::new(Sums::of(plan.function))).add(value);
+        }
+        self.log(Done::Added);
+    }
+
+    fn remove_oldest(&mut self) {
+        let Some(time) = self.times.pop_front() else { return };
+        let value = self.values.pop_front();
+        if let (Some(value), Some(sums)) = (value, &mut self.sums) {
+            sums.take(value);
+        }
+        self.log(Done::Left(time, value));
+    }
+
+    /// Takes out the oldest values that there is no room for.
+    fn make_room(&mut self, room: usize) {
+        while self.times.len() > room {
+            self.dropped = self.times.front().copied();
+            self.remove_oldest();
         }
     }
 
-    fn remove_oldest(&mut self, plan: WindowPlan) {
-        self.times.pop_front();
-        if let (Some(value), Some(both)) = (self.values.pop_front(), &mut self.sums) {
-            both.0.take(value);
-            if plan.function == Windowed::Deviation {
-                both.1.take_square(value);
+    /// Takes all values out.
+    pub(crate) fn clear(&mut self) {
+        while !self.times.is_empty() {
+            self.remove_oldest();
+        }
+        self.dropped = None;
+    }
+
+    fn log(&mut self, done: Done) {
+        if let Some(undo) = &mut self.undo {
+            undo.done.push(done);
+        }
+    }
+
+    /// A transaction begins.
+    pub(crate) fn begin(&mut self) {
+        self.undo = Some(Box::new(Undo { dropped: self.dropped, done: Vec::new() }));
+    }
+
+    /// It has become true.
+    pub(crate) fn settle(&mut self) {
+        self.undo = None;
+    }
+
+    /// It has not.
+    pub(crate) fn go_back(&mut self) {
+        let Some(undo) = self.undo.take() else { return };
+        self.dropped = undo.dropped;
+        for done in undo.done.into_iter().rev() {
+            match done {
+                Done::Added => {
+                    self.times.pop_back();
+                    if let (Some(value), Some(sums)) = (self.values.pop_back(), &mut self.sums) {
+                        sums.take(value);
+                    }
+                }
+                Done::Left(time, value) => {
+                    self.times.push_front(time);
+                    if let Some(value) = value {
+                        self.values.push_front(value);
+                        self.sums.iter_mut().for_each(|sums| sums.add(value));
+                    }
+                }
+                Done::Overtaken(time, value) => {
+                    self.times.push_back(time);
+                    self.values.push_back(value);
+                }
             }
         }
     }
 
     fn result(&self, plan: WindowPlan, value: f64) -> f64 {
         let count = self.times.len();
-        let sum = || self.sums.as_ref().map_or(0.0, |both| both.0.value());
+        let sum = || self.sums.as_ref().map_or(0.0, |sums| sums.sum.value());
         let first = self.values.front().copied().unwrap_or(f64::NAN);
         match plan.function {
             Windowed::Count => count as f64,
@@ -98,7 +176,7 @@ impl Window {
             _ if count == 0 => f64::NAN,
             Windowed::Sum => sum(),
             Windowed::Average => sum() / count as f64,
-            Windowed::Deviation => self.sums.as_ref().map_or(f64::NAN, |both| deviation(count, &both.0, &both.1)),
+            Windowed::Deviation => self.sums.as_ref().map_or(f64::NAN, |sums| sums.deviation(count)),
             Windowed::Minimum | Windowed::Maximum => first,
             Windowed::Rise => value - first,
             Windowed::Fall => first - value,
@@ -122,15 +200,37 @@ impl Window {
             window.insert(plan, *time, *value);
         }
         // Another rule set may have less room.
-        while window.times.len() > room {
-            window.dropped = window.times.front().copied();
-            window.remove_oldest(plan);
-        }
+        window.make_room(room);
         Some(window)
     }
 }
 
-fn sums(function: Windowed) -> bool {
+impl Sums {
+    fn of(function: Windowed) -> Self {
+        let squares = (function == Windowed::Deviation).then(ExactSum::default);
+        Self { sum: ExactSum::default(), squares }
+    }
+
+    fn add(&mut self, value: f64) {
+        self.sum.add(value);
+        if let Some(squares) = &mut self.squares {
+            squares.add_square(value);
+        }
+    }
+
+    fn take(&mut self, value: f64) {
+        self.sum.take(value);
+        if let Some(squares) = &mut self.squares {
+            squares.take_square(value);
+        }
+    }
+
+    fn deviation(&self, count: usize) -> f64 {
+        self.squares.as_ref().map_or(f64::NAN, |squares| deviation(count, &self.sum, squares))
+    }
+}
+
+fn has_sums(function: Windowed) -> bool {
     matches!(function, Windowed::Average | Windowed::Sum | Windowed::Deviation)
 }
 

@@ -65,6 +65,13 @@ pub(super) fn place(
     }
 }
 
+/// Where the first reading of somebody stands, in states without any.
+pub(super) fn first(layout: &Layout, states: &mut States) -> Arrival {
+    let partition = states.position(0);
+    let slot = states.at(partition).map_or(0, |partition| partition.enter("", layout));
+    Arrival { partition, moves_to: None, standing: Standing::InOrder { slot, fresh: true } }
+}
+
 /// Where a reading with a patient stands; `now` is the stream's time with it.
 fn stand(partition: &mut Partition, patient: &str, time: i64, now: i64, row: usize, layout: &Layout) -> Standing {
     let slot = partition.enter(patient, layout);
@@ -113,13 +120,13 @@ impl<'a> History<'a> {
     }
 
     /// The cell that a reading is seen by, if any.
-    fn cell(&mut self, row: usize, index: u32, kind: impl FnOnce() -> CellKind) -> Option<&mut Cell> {
+    fn cell(&mut self, row: usize, index: u32) -> Option<&mut Cell> {
         let arrival = self.arrivals.get(row)?;
         let Standing::InOrder { slot, fresh } = arrival.standing else { return None };
         let patient = self.states.as_mut()?.at(arrival.partition)?.patient_mut(slot)?;
         let cell = patient.cells.get_mut(index as usize)?;
         if fresh {
-            *cell = kind().fresh();
+            cell.clear();
         }
         Some(cell)
     }
@@ -127,7 +134,7 @@ impl<'a> History<'a> {
     /// What the cell makes of a number; NaN is unknown.
     pub(super) fn number(&mut self, row: usize, time: i64, index: u32, kind: CellKind, value: f64) -> f64 {
         let room = self.room;
-        let full = match (self.cell(row, index, || kind), kind) {
+        let full = match (self.cell(row, index), kind) {
             (Some(Cell::Window(window)), CellKind::Window(plan)) => match window.step(plan, room, time, value) {
                 Yield::Value(value) => return value,
                 Yield::Full => true,
@@ -145,15 +152,8 @@ impl<'a> History<'a> {
 
     /// What the cell of a condition says of a reading, of which `truth` is that of the condition that it remembers; `None`
     /// for a reading that no state sees.
-    pub(super) fn track(
-        &mut self,
-        row: usize,
-        time: i64,
-        index: u32,
-        kind: CellKind,
-        truth: Option<bool>,
-    ) -> Option<Track> {
-        match self.cell(row, index, || kind)? {
+    pub(super) fn track(&mut self, row: usize, time: i64, index: u32, truth: Option<bool>) -> Option<Track> {
+        match self.cell(row, index)? {
             Cell::Run(run) => {
                 run.step(time, truth);
                 let (since, readings) = run.open.map_or((None, 0), |(since, readings)| (Some(since), readings));

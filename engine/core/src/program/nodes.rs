@@ -11,7 +11,7 @@ use super::arrival::{self, History};
 use crate::function::Function;
 use crate::graph::{Arithmetic, Hold};
 use crate::operator::CellKind;
-use crate::reading::{Batch, Limits, Record, WORD_BITS};
+use crate::reading::{Batch, WORD_BITS};
 use crate::state::{Layout, States};
 use crate::syntax::ast::{Comparison, Status};
 use crate::types::FieldId;
@@ -141,18 +141,10 @@ impl Judged {
     }
 
     /// The same for one reading, as the first of its patient.
-    pub(crate) fn judge_first(
-        &mut self,
-        nodes: &Nodes,
-        batch: &Batch,
-        record: &Record<'_>,
-        bytes: &[&[u8]],
-        limits: &Limits,
-        layout: &Layout,
-    ) {
-        let (mut states, mut arrivals) = (States::new(1), Vec::new());
-        arrival::place(batch, &[*record], bytes, limits, layout, &mut states, &mut arrivals);
-        self.judge(nodes, batch, bytes, &mut History::new(&arrivals, &mut states, layout));
+    pub(crate) fn judge_first(&mut self, nodes: &Nodes, batch: &Batch, record: &[u8], layout: &Layout) {
+        let mut states = States::new(1);
+        let arrivals = [arrival::first(layout, &mut states)];
+        self.judge(nodes, batch, &[record], &mut History::new(&arrivals, &mut states, layout));
     }
 
     /// A number's values and where it is unknown.
@@ -324,13 +316,13 @@ impl Judged {
 
     /// Lets the cell of a condition take in the readings, unless a node before has done so.
     fn track(&mut self, node: &Node, batch: &Batch, history: &mut History<'_>) {
-        let (cell, of, kind) = match node {
-            Node::Held { cell, of, .. } => (*cell, *of, CellKind::Run),
-            Node::Then { cell, first, .. } => (*cell, *first, CellKind::Sequence),
+        let (cell, of) = match node {
+            Node::Held { cell, of, .. } => (*cell, *of),
+            Node::Then { cell, first, .. } => (*cell, *first),
             _ => return,
         };
         let Some(mut track) = self.tracks.due(cell) else { return };
-        let taken = |row: usize| history.track(row, batch.times[row], cell, kind, self.truth(of, row));
+        let taken = |row: usize| history.track(row, batch.times[row], cell, self.truth(of, row));
         track.extend((0..self.rows).map(taken));
         self.tracks.put(cell, track);
     }

@@ -148,7 +148,7 @@ impl Teller<'_> {
         let Some(partition) = &mut self.partition else { return };
         match partition.patient_mut(slot) {
             Some(patient) if comes_again => patient.forget(),
-            _ => drop(partition.remove(slot)),
+            _ => partition.remove(slot),
         }
     }
 

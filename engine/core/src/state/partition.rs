@@ -19,9 +19,18 @@ pub(crate) struct Partition {
     timers: BTreeSet<(i64, Box<str>)>,
     /// Entries that were taken out since the last commit.
     taken: Vec<(i64, Box<str>)>,
-    /// Patients as they were at the last commit; `None` was not there.
-    before: BTreeMap<Box<str>, Option<Patient>>,
+    /// The patients that have changed since the last commit.
+    before: BTreeMap<Box<str>, Before>,
     own_before: Option<Own>,
+}
+
+/// What a patient was at the last commit.
+#[derive(Debug, Default)]
+struct Before {
+    /// `None` was not there.
+    image: Option<Patient>,
+    /// The patient that the image was made of, if it has been removed since: its windows know the way back.
+    gone: Option<Patient>,
 }
 
 /// What belongs to the partition and to none of its patients.
@@ -106,7 +115,7 @@ impl Partition {
             self.touch(slot);
             return slot;
         }
-        self.before.entry(id.into()).or_insert(None);
+        self.before.entry(id.into()).or_default();
         let mut patient = Patient::new(id, layout);
         patient.touched = true;
         self.put(patient)
@@ -127,7 +136,8 @@ impl Partition {
         if let Some(Some(patient)) = self.slots.get_mut(slot as usize)
             && !patient.touched
         {
-            self.before.entry(patient.id.clone()).or_insert_with(|| Some(patient.clone()));
+            let image = Some(patient.image());
+            self.before.insert(patient.id.clone(), Before { image, gone: None });
             patient.touched = true;
         }
     }
@@ -139,12 +149,17 @@ impl Partition {
         }
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Patient> {
+    pub(crate) fn remove(&mut self, slot: u32) {
         self.touch(slot);
-        let patient = self.slots.get_mut(slot as usize)?.take()?;
+        let Some(patient) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
         self.index.remove(&patient.id);
         self.free.push(slot);
-        Some(patient)
+        if let Some(before) = self.before.get_mut(&patient.id)
+            && before.image.is_some()
+            && before.gone.is_none()
+        {
+            before.gone = Some(patient);
+        }
     }
 
     /// Replaces a patient, as one that was read back.
@@ -196,7 +211,7 @@ impl Partition {
         self.taken.clear();
         for id in std::mem::take(&mut self.before).into_keys() {
             if let Some(patient) = self.index.get(&id).and_then(|slot| self.slots[*slot as usize].as_mut()) {
-                patient.touched = false;
+                patient.settle();
             }
         }
     }
@@ -206,12 +221,11 @@ impl Partition {
             self.own = own;
         }
         for (id, before) in std::mem::take(&mut self.before) {
-            if let Some(slot) = self.index.remove(&id) {
-                self.slots[slot as usize] = None;
-                self.free.push(slot);
-            }
-            if let Some(patient) = before {
-                self.put(patient);
+            let slot = self.index.remove(&id);
+            let now = slot.and_then(|slot| self.slots[slot as usize].take());
+            self.free.extend(slot);
+            if let (Some(image), Some(patient)) = (before.image, before.gone.or(now)) {
+                self.put(patient.go_back(image));
             }
         }
         // An entry too many is harmless: what is found there when its time has come decides.

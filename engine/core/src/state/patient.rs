@@ -60,6 +60,31 @@ impl Patient {
         }
     }
 
+    /// What the patient is before a transaction changes it; windows keep how to go back themselves.
+    pub(crate) fn image(&mut self) -> Self {
+        Self {
+            id: self.id.clone(),
+            cells: self.cells.iter_mut().map(Cell::image).collect(),
+            silences: self.silences.clone(),
+            episodes: self.episodes.clone(),
+            touched: false,
+            ahead: None,
+            ..*self
+        }
+    }
+
+    /// What the patient was when `image` was made.
+    pub(crate) fn go_back(self, image: Self) -> Self {
+        let cells = self.cells.into_iter().zip(image.cells);
+        Self { cells: cells.map(|(cell, image)| cell.go_back(image)).collect(), ..image }
+    }
+
+    /// The transaction has become true.
+    pub(crate) fn settle(&mut self) {
+        self.touched = false;
+        self.cells.iter_mut().for_each(Cell::settle);
+    }
+
     /// The patient's clock, and the stream's time when it was set, as of the readings placed so far.
     pub(crate) fn clock(&self) -> Option<(i64, i64)> {
         match self.ahead {
