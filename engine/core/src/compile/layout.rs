@@ -56,9 +56,9 @@ pub(super) fn of(checked: &CheckedRules, cells: &[(Remembered, CellKind)], silen
     Layout {
         cells: cells.iter().map(cell).collect(),
         silences: silences.0.iter().map(silence).collect(),
-        rules: checked.rules.iter().map(rule).collect(),
         forget: schema.forget,
         keeps_state,
+        ..Layout::of_rules(checked.rules.iter().map(rule).collect())
     }
 }
 

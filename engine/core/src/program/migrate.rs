@@ -1,12 +1,13 @@
 //! From one rule set to the next: state goes with the expressions that stay, episodes with the names of their rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::alert::{Marks, Origin, Telling};
 use super::output::{Cause, OutputKind, Outputs};
 use super::{OriginPlan, Program};
+use crate::graph::CellName;
 use crate::operator::episode::Episode;
-use crate::state::{Layout, Partition, Patient, Silence, States};
+use crate::state::{Layout, Partition, Patient, RuleLayout, Silence, States};
 use crate::syntax::ast::AlertState;
 
 /// What a reload did to the state.
@@ -187,26 +188,24 @@ fn begun(patient: &Patient, any_reading: bool, hold: i64, now: i64) -> Silence {
 /// By old rule: the new one that its episodes go to. The one of its name, or, if there is none, the one new rule of its topic
 /// with the same condition. Where two old rules would go to one, the first does.
 fn successors(before: &Layout, after: &Layout, old: &Program, new: &Program) -> Vec<Option<u32>> {
-    let topic =
-        |program: &Program, rule: usize| program.listing.get(rule).map(|rule| program.topic(rule.topic).name.clone());
-    let mut taken = Vec::new();
-    let mut successor = |index: usize| {
-        let rule = before.rules.get(index).filter(|rule| rule.episodes.is_some())?;
-        if let Some(same) = after.rule(&rule.name) {
-            return after.terms(same).map(|_| same);
-        }
-        let is_new = |name: &str| before.rule(name).is_none();
-        let fits = |(other, candidate): &(usize, &crate::state::RuleLayout)| {
-            candidate.condition == rule.condition && is_new(&candidate.name) && topic(new, *other) == topic(old, index)
-        };
-        let mut found = after.rules.iter().enumerate().filter(fits);
-        let (only, another) = (found.next()?, found.next());
-        let only = only.0 as u32;
-        if another.is_some() || after.terms(only).is_none() || taken.contains(&only) {
-            return None;
-        }
-        taken.push(only);
-        Some(only)
+    let topic = |program: &Program, rule: usize| {
+        let rule = program.listing.get(rule)?;
+        Some(program.topic(rule.topic).name.clone())
     };
-    (0..before.rules.len()).map(&mut successor).collect()
+    // New rules by topic and condition; of several that are alike none takes anything over.
+    let mut arrived: HashMap<(Option<String>, CellName), Option<u32>> = HashMap::new();
+    for (index, rule) in after.rules.iter().enumerate().filter(|(_, rule)| before.rule(&rule.name).is_none()) {
+        let only = arrived.entry((topic(new, index), rule.condition));
+        only.and_modify(|only| *only = None).or_insert(Some(index as u32));
+    }
+    let mut successor = |index: usize, rule: &RuleLayout| {
+        rule.episodes.as_ref()?;
+        let new = match after.rule(&rule.name) {
+            Some(same) => same,
+            // Taken out: what one has taken over is nobody else's.
+            None => arrived.get_mut(&(topic(old, index), rule.condition))?.take()?,
+        };
+        after.terms(new).map(|_| new)
+    };
+    before.rules.iter().enumerate().map(|(index, rule)| successor(index, rule)).collect()
 }

@@ -19,6 +19,8 @@ pub(crate) struct Layout {
     pub(crate) silences: Vec<SilencePlan>,
     /// By rule.
     pub(crate) rules: Vec<RuleLayout>,
+    /// The rules in order of their names.
+    pub(crate) by_name: Vec<u32>,
     /// After how many milliseconds without a reading a patient is forgotten.
     pub(crate) forget: i64,
     /// Whether anything is kept at all: a program with neither time operators nor episodes has no clocks.
@@ -59,6 +61,13 @@ pub(crate) struct RuleLayout {
 }
 
 impl Layout {
+    /// With these rules.
+    pub(crate) fn of_rules(rules: Vec<RuleLayout>) -> Self {
+        let mut by_name: Vec<u32> = (0..rules.len() as u32).collect();
+        by_name.sort_unstable_by_key(|rule| &rules[*rule as usize].name);
+        Self { rules, by_name, ..Self::default() }
+    }
+
     /// The most values that one window keeps of one patient.
     pub(crate) fn window_room(&self) -> usize {
         let windows = self.cells.iter().filter(|cell| matches!(cell.kind, CellKind::Window(_))).count();
@@ -77,6 +86,7 @@ impl Layout {
 
     /// The rule of that name.
     pub(crate) fn rule(&self, name: &str) -> Option<u32> {
-        self.rules.iter().position(|rule| rule.name == name).map(|index| index as u32)
+        let found = self.by_name.binary_search_by_key(&name, |rule| &self.rules[*rule as usize].name);
+        found.ok().map(|index| self.by_name[index])
     }
 }
