@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use triage_bench::readings::{Keys, readings, records};
 use triage_bench::{ceiling, rules};
-use triage_core::program::{Limits, Outputs, Program, Workspace};
+use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 
 fn decode(criterion: &mut Criterion) {
     let program = rules::quiet(1);
@@ -20,11 +20,11 @@ fn decode(criterion: &mut Criterion) {
     ] {
         let values = readings(Program::MAX_BATCH, keys, missing);
         let records = records(&values);
-        let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
+        let (mut states, mut workspace, mut outputs) = (States::new(1), Workspace::default(), Outputs::default());
         group.bench_function(BenchmarkId::new("engine", name), |bencher| {
             bencher.iter(|| {
                 outputs.clear();
-                program.step(black_box(&records), &Limits::default(), &mut workspace, &mut outputs);
+                program.step(black_box(&records), &Limits::default(), &mut states, &mut workspace, &mut outputs);
             });
         });
         group.bench_function(BenchmarkId::new("by hand", name), |bencher| {

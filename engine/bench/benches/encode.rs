@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use triage_bench::readings::{Keys, readings, records};
 use triage_bench::rules;
-use triage_core::program::{Limits, Outputs, Program, Workspace};
+use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 
 fn encode(criterion: &mut Criterion) {
     let values = readings(Program::MAX_BATCH, Keys::Ordered, 0);
@@ -14,11 +14,11 @@ fn encode(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(Program::MAX_BATCH as u64));
     for (name, alerts) in [("4 records", false), ("4 records and 4 alerts", true)] {
         let program = rules::loud(alerts);
-        let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
+        let (mut states, mut workspace, mut outputs) = (States::new(1), Workspace::default(), Outputs::default());
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 outputs.clear();
-                program.step(black_box(&records), &Limits::default(), &mut workspace, &mut outputs);
+                program.step(black_box(&records), &Limits::default(), &mut states, &mut workspace, &mut outputs);
             });
         });
     }

@@ -6,18 +6,18 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use triage_bench::readings::{Keys, readings, records};
 use triage_bench::{ceiling, rules};
-use triage_core::program::{Limits, Outputs, Program, Workspace};
+use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 
 fn step(criterion: &mut Criterion, group: &str, id: &BenchmarkId, program: &Program, missing: u64) {
     let values = readings(Program::MAX_BATCH, Keys::Ordered, missing);
     let records = records(&values);
-    let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
+    let (mut states, mut workspace, mut outputs) = (States::new(1), Workspace::default(), Outputs::default());
     let mut group = criterion.benchmark_group(group);
     group.throughput(Throughput::Elements(Program::MAX_BATCH as u64));
     group.bench_function(id.clone(), |bencher| {
         bencher.iter(|| {
             outputs.clear();
-            program.step(black_box(&records), &Limits::default(), &mut workspace, &mut outputs);
+            program.step(black_box(&records), &Limits::default(), &mut states, &mut workspace, &mut outputs);
         });
     });
 }

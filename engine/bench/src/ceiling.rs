@@ -98,7 +98,7 @@ pub fn judge(reading: &Reading<'_>) -> u32 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use triage_core::program::{Limits, OutputKind, Outputs, Workspace};
+    use triage_core::program::{Limits, OutputKind, Outputs, States, Workspace};
 
     use super::*;
     use crate::readings::{Keys, readings, records};
@@ -107,7 +107,7 @@ mod tests {
     /// The matches of the engine, as bits: each rule of the ward has a topic of its own.
     fn engine(values: &[Vec<u8>]) -> Vec<u32> {
         let (program, mut workspace, mut outputs) = (ward(), Workspace::default(), Outputs::default());
-        program.step(&records(values), &Limits::default(), &mut workspace, &mut outputs);
+        program.step(&records(values), &Limits::default(), &mut States::new(1), &mut workspace, &mut outputs);
         let mut matched = vec![0; values.len()];
         for output in outputs.iter() {
             let OutputKind::Derived(topic) = output.kind else { unreachable!("{output:?}") };

@@ -1,6 +1,7 @@
 //! Syntax trees to a checked rule set: names resolved, types and units agreed, every mistake of the run collected.
 
 mod compare;
+mod duration;
 mod expr;
 mod lets;
 mod lint;
@@ -16,10 +17,10 @@ mod typed;
 use std::collections::BTreeSet;
 
 pub(crate) use expr::Lowering;
-pub(crate) use rule::{CheckedAlert, CheckedRule};
+pub(crate) use rule::{CheckedAlert, CheckedCondition, CheckedRule};
 pub(crate) use template::Piece;
 
-pub(crate) use test::{CheckedExpectation, CheckedExpected, CheckedTest};
+pub(crate) use test::{Arriving, CheckedEvent, CheckedExpectation, CheckedExpected, CheckedTest};
 pub(crate) use topic::{CheckedFields, CheckedTopic};
 
 use self::names::Names;

@@ -1,8 +1,10 @@
 //! Rule files to a program, all of it or none of it.
 
+mod layout;
 mod lower;
 mod version;
 
+pub(crate) use layout::cells_alone;
 pub(crate) use lower::Lower;
 
 use crate::check::{CheckedRules, check};

@@ -84,6 +84,10 @@ codes! {
     Template = "E212" Error;
     /// A number that f64 cannot hold, or not of the form needed.
     BadNumber = "E213" Error;
+    /// A duration or a number of readings that is nothing, or too much.
+    Duration = "E214" Error;
+    /// A function over time inside another.
+    NestedWindow = "E215" Error;
     /// A test that names something that is not there.
     TestReference = "E301" Error;
     /// A test whose expectation was not met.
@@ -104,6 +108,8 @@ codes! {
     UnitsDiffer = "W106" Warning;
     /// A condition that is the same for every reading.
     Constant = "W107" Warning;
+    /// A silence that the patient is forgotten before.
+    NeverSilent = "W108" Warning;
 }
 
 /// Whether a diagnostic refuses the rule set.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::check::Lowering;
 use crate::compile::Compiled;
-use crate::compile::Lower;
+use crate::compile::{Lower, cells_alone};
 use crate::graph::ConditionId;
 use crate::program::Workspace;
 use crate::program::nodes::{Judged, NodeId};
@@ -25,6 +25,9 @@ pub enum ExplainError {
         /// The nearest name there is.
         nearest: Option<String>,
     },
+    /// The rule waits for silence.
+    #[error("`{0}` fires when nothing comes: no reading makes it match, and the next one makes it false")]
+    Silence(String),
     /// The record is no reading.
     #[error("the record is a dead letter ({}): {}", .0.reason.as_str(), .0.sentence)]
     DeadLetter(DeadLetter),
@@ -39,6 +42,8 @@ pub struct Explanation {
     pub truth: Option<bool>,
     /// The parts, wholes before their parts.
     pub parts: Vec<Part>,
+    /// Whether it depends on earlier readings: it is judged as if this were the first of its patient.
+    pub remembers: bool,
     /// If the condition is unknown: the fields to blame, each with what is wrong with it.
     pub blame: Vec<String>,
 }
@@ -70,7 +75,10 @@ impl Compiled {
     /// # Errors
     /// There is no such rule, or the record is no reading.
     pub fn explain(&mut self, rule: &str, record: &Record<'_>, limits: &Limits) -> Result<Explanation, ExplainError> {
-        let expr = self.condition_of(rule)?;
+        let expr = match self.condition_of(rule)? {
+            RuleCondition::Expr(expr) => expr,
+            RuleCondition::Silence { .. } => return Err(ExplainError::Silence(rule.to_owned())),
+        };
         let mut asked = Vec::new();
         let lets = self.lets();
         Outline { lowering: &mut self.checked.lowering, lets: &lets, shown: HashSet::new() }.walk(&expr, 0, &mut asked);
@@ -84,7 +92,8 @@ impl Compiled {
         let decoded = decoder.decode(0, record, limits, &mut workspace.memory, &mut workspace.batch);
         decoded.map_err(ExplainError::DeadLetter)?;
         let mut judged = Judged::default();
-        judged.judge(&lower.nodes, &workspace.batch, &[record.value.unwrap_or_default()]);
+        let layout = cells_alone(&lower.cells);
+        judged.judge_first(&lower.nodes, &workspace.batch, record.value.unwrap_or_default(), &layout);
 
         let mut blame = Vec::new();
         let mut parts = Vec::new();
@@ -96,7 +105,8 @@ impl Compiled {
             let values: Vec<String> = fields.iter().map(|field| self.value(*field, record, &workspace)).collect();
             decided = decided.filter(|depth| *depth < part.depth).or(truth.map(|_| part.depth));
             if decided.is_none() && part.is_leaf {
-                let mut culprits = culprits(&fields, &values, &workspace.batch);
+                let looks_back = graph.looks_back(part.condition);
+                let mut culprits = culprits(&fields, &values, &workspace.batch, looks_back);
                 culprits.retain(|culprit| !blame.contains(culprit));
                 blame.append(&mut culprits);
             }
@@ -106,17 +116,15 @@ impl Compiled {
         if truth.is_some() {
             blame.clear();
         }
-        Ok(Explanation { rule: rule.to_owned(), truth, parts, blame })
+        Ok(Explanation { rule: rule.to_owned(), truth, parts, remembers: !lower.cells.is_empty(), blame })
     }
 
-    fn condition_of(&self, rule: &str) -> Result<Expr, ExplainError> {
+    fn condition_of(&self, rule: &str) -> Result<RuleCondition, ExplainError> {
         let items = self.files.iter().flat_map(|file| &file.items);
         let trees = items.filter_map(|item| if let Item::Rule(rule) = item { Some(rule) } else { None });
         let found = trees.zip(self.program.rules()).find(|(_, listed)| listed.name == rule);
-        if let Some((tree, _)) = found
-            && let RuleCondition::Expr(expr) = &tree.condition
-        {
-            return Ok(expr.clone());
+        if let Some((tree, _)) = found {
+            return Ok(tree.condition.clone());
         }
         let names = self.program.rules().iter().map(|listed| listed.name.as_str());
         let nearest = crate::diagnostic::nearest(rule, names).map(str::to_owned);
@@ -151,9 +159,12 @@ impl Compiled {
 }
 
 /// The values of the fields that are not known.
-fn culprits(fields: &[FieldId], values: &[String], batch: &Batch) -> Vec<String> {
+fn culprits(fields: &[FieldId], values: &[String], batch: &Batch, looks_back: bool) -> Vec<String> {
     let unknown = fields.iter().zip(values).filter(|(field, _)| batch.column(**field).values[0].is_nan());
     let found: Vec<String> = unknown.map(|(_, value)| value.clone()).collect();
+    if found.is_empty() && looks_back {
+        return vec!["there is no earlier reading".to_owned()];
+    }
     if found.is_empty() {
         return vec!["a calculation without a finite result".to_owned()];
     }
@@ -215,7 +226,8 @@ impl Outline<'_> {
     fn parts(&mut self, expr: &Expr) -> Vec<Expr> {
         match &expr.node {
             ExprKind::And(parts) | ExprKind::Or(parts) => parts.clone(),
-            ExprKind::Not(inner) => vec![inner.as_ref().clone()],
+            ExprKind::Not(inner) | ExprKind::For(inner, _) => vec![inner.as_ref().clone()],
+            ExprKind::Then(first, second, _) => vec![first.as_ref().clone(), second.as_ref().clone()],
             ExprKind::Name(name) => {
                 let meaning = self.lets.iter().find(|(item, _)| item == name).map(|(_, meaning)| meaning.clone());
                 let new = meaning.is_some() && self.shown.insert(name.clone());

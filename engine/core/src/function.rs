@@ -78,5 +78,62 @@ impl fmt::Display for Function {
     }
 }
 
-/// The functions over a window of time, which a later version decides.
-pub const WINDOWED: [&str; 9] = ["avg", "min", "max", "sum", "stddev", "count", "rise", "fall", "previous"];
+/// A function of what a value was over a window of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Windowed {
+    /// `avg(x, D)`
+    Average,
+    /// `min(x, D)`
+    Minimum,
+    /// `max(x, D)`
+    Maximum,
+    /// `sum(x, D)`
+    Sum,
+    /// `stddev(x, D)`, of a sample
+    Deviation,
+    /// `count(x, D)`
+    Count,
+    /// `rise(x, D)`: above the smallest
+    Rise,
+    /// `fall(x, D)`: below the largest
+    Fall,
+}
+
+impl Windowed {
+    /// Every one.
+    pub const ALL: [Windowed; 8] = [
+        Windowed::Average,
+        Windowed::Minimum,
+        Windowed::Maximum,
+        Windowed::Sum,
+        Windowed::Deviation,
+        Windowed::Count,
+        Windowed::Rise,
+        Windowed::Fall,
+    ];
+
+    /// Its name in rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Windowed::Average => "avg",
+            Windowed::Minimum => "min",
+            Windowed::Maximum => "max",
+            Windowed::Sum => "sum",
+            Windowed::Deviation => "stddev",
+            Windowed::Count => "count",
+            Windowed::Rise => "rise",
+            Windowed::Fall => "fall",
+        }
+    }
+
+    /// The one of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name() == name)
+    }
+}
+
+/// The function of the value before this one.
+pub const PREVIOUS: &str = "previous";
+
+/// The names of the functions that need history.
+pub const WINDOWED: [&str; 9] = ["avg", "min", "max", "sum", "stddev", "count", "rise", "fall", PREVIOUS];

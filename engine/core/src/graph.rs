@@ -1,10 +1,14 @@
 //! What conditions and values mean, after names are resolved: one node for each distinct sub-expression, however many
 //! rules and `let`s use it. Nodes stand behind those they are made of.
 
+mod name;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::function::Function;
+pub(crate) use name::{CellName, Described, Naming, duration};
+
+use crate::function::{Function, Windowed};
 use crate::syntax::ast::{Comparison, Status};
 use crate::types::FieldId;
 
@@ -38,6 +42,10 @@ pub(crate) enum Value {
     Negative(ValueId),
     Arithmetic(ValueId, Arithmetic, ValueId),
     Call(Function, Vec<ValueId>),
+    /// The function over the value's known values of the last so many milliseconds.
+    Window(Windowed, ValueId, i64),
+    /// The last known value at an earlier reading.
+    Previous(ValueId),
 }
 
 /// The four operations.
@@ -56,6 +64,19 @@ pub(crate) enum Condition {
     Or(Vec<ConditionId>),
     Not(ConditionId),
     Predicate(Predicate),
+    /// The condition has held for so long.
+    Held(ConditionId, Hold),
+    /// The second is true, and the first was at most so many milliseconds before.
+    Then(ConditionId, ConditionId, i64),
+}
+
+/// How long a condition must have held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Hold {
+    /// Since so many milliseconds.
+    Since(i64),
+    /// At so many true readings.
+    Readings(u64),
 }
 
 /// A condition that has no conditions in it.
@@ -104,6 +125,11 @@ impl<T: Clone + Eq + Hash> Interned<T> {
     pub(crate) fn get(&self, id: u32) -> &T {
         &self.nodes[id as usize]
     }
+
+    /// All of them, parts before wholes.
+    pub(crate) fn all(&self) -> &[T] {
+        &self.nodes
+    }
 }
 
 impl Graph {
@@ -126,7 +152,8 @@ impl Graph {
             }
             match self.conditions.get(id.0) {
                 Condition::And(parts) | Condition::Or(parts) => stack.extend(parts.iter().rev()),
-                Condition::Not(part) => stack.push(*part),
+                Condition::Not(part) | Condition::Held(part, _) => stack.push(*part),
+                Condition::Then(first, second, _) => stack.extend([*second, *first]),
                 Condition::Predicate(predicate) => self.fields_of_predicate(predicate, &mut fields),
             }
         }
@@ -155,11 +182,46 @@ impl Graph {
             match self.values.get(id.0) {
                 Value::Field(field) => mention(*field, fields),
                 Value::Constant(_) => {}
-                Value::Negative(inner) => stack.push(*inner),
+                Value::Negative(inner) | Value::Window(_, inner, _) | Value::Previous(inner) => stack.push(*inner),
                 Value::Arithmetic(left, _, right) => stack.extend([*right, *left]),
                 Value::Call(_, arguments) => stack.extend(arguments.iter().rev()),
             }
         }
+    }
+
+    /// Whether a comparison has a window or `previous` in it.
+    pub(crate) fn looks_back(&self, id: ConditionId) -> bool {
+        match self.conditions.get(id.0) {
+            Condition::Predicate(Predicate::Compare(left, _, right)) => self.remembers(*left) || self.remembers(*right),
+            _ => false,
+        }
+    }
+
+    /// Whether a window or `previous` stands in the value.
+    pub(crate) fn remembers(&self, root: ValueId) -> bool {
+        self.any(root, |value| matches!(value, Value::Window(..) | Value::Previous(_)))
+    }
+
+    /// Whether the value, or a part of it that is not only counted, is such a one.
+    pub(crate) fn any(&self, root: ValueId, is: impl Fn(&Value) -> bool) -> bool {
+        let mut seen = std::collections::HashSet::new();
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let value = self.values.get(id.0);
+            if is(value) {
+                return true;
+            }
+            match value {
+                Value::Field(_) | Value::Constant(_) | Value::Window(Windowed::Count, ..) => {}
+                Value::Negative(inner) | Value::Window(_, inner, _) | Value::Previous(inner) => stack.push(*inner),
+                Value::Arithmetic(left, _, right) => stack.extend([*right, *left]),
+                Value::Call(_, arguments) => stack.extend(arguments),
+            }
+        }
+        false
     }
 }
 

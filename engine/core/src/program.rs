@@ -1,19 +1,28 @@
 //! A compiled rule set, and what it makes of readings. The hot path knows this alone.
 
+mod acknowledge;
 pub(crate) mod alert;
+pub(crate) mod arrival;
+mod keep;
+mod migrate;
 pub(crate) mod nodes;
 mod output;
 mod record;
 mod step;
 mod stored;
+mod teller;
+mod timers;
 
 use alert::AlertPlan;
+pub use migrate::Migration;
 use nodes::{NodeId, Nodes};
 pub use output::{Output, OutputKind, Outputs};
 pub use step::Workspace;
 
 use crate::reading::Decoder;
-pub use crate::reading::{DeadLetter, Limits, Reason};
+pub use crate::reading::{DeadLetter, Limits, Reason, Stage};
+use crate::state::Layout;
+pub use crate::state::{StateError, States};
 use crate::types::FieldId;
 
 /// A topic, by position in [`Program::topics`].
@@ -57,6 +66,8 @@ pub struct Program {
     /// Per field its name as JSON, quotes included.
     pub(crate) field_names: Vec<Vec<u8>>,
     pub(crate) origin: OriginPlan,
+    /// What is kept of each patient.
+    pub(crate) layout: Layout,
 }
 
 /// A rule as steps need it.
@@ -66,8 +77,17 @@ pub(crate) struct RuleInfo {
     /// The name as JSON, quotes included.
     pub(crate) quoted: Vec<u8>,
     pub(crate) topic: TopicId,
-    pub(crate) node: NodeId,
+    pub(crate) when: When,
     pub(crate) alert: Option<AlertPlan>,
+}
+
+/// When a rule matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At a reading for which this is true.
+    Reading(NodeId),
+    /// When this silence, by position in the layout, has lasted.
+    Silence(u32),
 }
 
 /// What a topic's records carry.
@@ -92,7 +112,7 @@ pub(crate) struct OriginPlan {
 pub struct Counts {
     /// Records that were readings (dead letters are counted from the outputs).
     pub readings: u64,
-    /// Per rule: readings it matched.
+    /// Per rule: readings it matched, and silences.
     pub matched: Vec<u64>,
     /// Per rule: readings for which its condition was unknown.
     pub not_evaluable: Vec<u64>,
@@ -106,6 +126,14 @@ pub struct Counts {
     pub reserved: u64,
     /// Readings whose Kafka key is another than their patient.
     pub misplaced: u64,
+    /// Readings older than their patient's clock.
+    pub late: u64,
+    /// Windows that held more values at a reading than there is room for.
+    pub windows_full: u64,
+    /// Acknowledgements and pauses of nothing: no such episode is open, it was acknowledged before, or the end is past.
+    pub idle_acknowledgements: u64,
+    /// Patients who were forgotten.
+    pub forgotten: u64,
 }
 
 impl Counts {
@@ -142,6 +170,18 @@ impl Program {
     /// The topic of an output.
     pub fn topic(&self, id: TopicId) -> &Topic {
         &self.topics[id.0 as usize]
+    }
+
+    /// Whether anything is remembered of patients: without time operators and episodes nothing is.
+    pub fn keeps_state(&self) -> bool {
+        self.layout.keeps_state
+    }
+
+    /// For how many milliseconds nothing has come when the rule of that name matches, if it waits for silence.
+    pub fn silence(&self, rule: &str) -> Option<i64> {
+        let rule = self.rules.iter().find(|info| info.name == rule)?;
+        let When::Silence(index) = rule.when else { return None };
+        Some(self.layout.silences.get(index as usize)?.hold)
     }
 
     /// The rules in rule order (path, then position).

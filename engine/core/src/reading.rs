@@ -10,6 +10,12 @@ pub(crate) use batch::{Batch, Column, Slice, Undeclared};
 pub(crate) use bits::{Bits, WORD_BITS};
 pub(crate) use decode::{Decoder, Memory};
 pub(crate) use instant::write_rfc3339;
+pub(crate) use value::read_time;
+
+/// The epoch milliseconds of an RFC 3339 text, digits past the millisecond cut off; `None` if it is none.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    instant::parse_rfc3339(text)
+}
 
 /// A Kafka record as it arrived, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +35,31 @@ pub struct Record<'a> {
 /// Why a record is no reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
+    /// Which stage refused the record.
+    pub stage: Stage,
     /// The kind of reason.
     pub reason: Reason,
     /// One sentence for a person, without any value of the patient's.
     pub sentence: String,
+}
+
+/// What a record was taken for when it was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// A reading.
+    Reading,
+    /// An acknowledgement or a pause.
+    Acknowledgement,
+}
+
+impl Stage {
+    /// The word in headers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Reading => "reading",
+            Stage::Acknowledgement => "acknowledgement",
+        }
+    }
 }
 
 /// The reasons for which a record is a dead letter.
@@ -54,11 +81,13 @@ pub enum Reason {
     TimeOutOfRange,
     /// Further ahead of the Kafka timestamp than the allowed skew.
     TooFarAhead,
+    /// Neither an acknowledgement nor a pause, on the topic of these.
+    NotAnAcknowledgement,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 8] = [
+    pub const ALL: [Reason; 9] = [
         Reason::Tombstone,
         Reason::NotJson,
         Reason::NotAnObject,
@@ -67,6 +96,7 @@ impl Reason {
         Reason::UnreadableTime,
         Reason::TimeOutOfRange,
         Reason::TooFarAhead,
+        Reason::NotAnAcknowledgement,
     ];
 
     /// The short code in headers and metric labels.
@@ -80,6 +110,7 @@ impl Reason {
             Reason::UnreadableTime => "unreadable-time",
             Reason::TimeOutOfRange => "time-out-of-range",
             Reason::TooFarAhead => "too-far-ahead",
+            Reason::NotAnAcknowledgement => "not-an-acknowledgement",
         }
     }
 }
@@ -89,7 +120,8 @@ impl Reason {
 pub struct Limits {
     /// The largest value of a record, in bytes.
     pub value_bytes: usize,
-    /// How far a reading's time may be ahead of Kafka's timestamp, in milliseconds; `None` does not judge it.
+    /// How far a reading's time may be ahead of Kafka's timestamp, in milliseconds. `None`: that timestamp is no time of
+    /// arrival (in `replay`, in tests), so that it is not judged and the stream's time is that of the readings alone.
     pub skew_ms: Option<i64>,
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Schema {
     pub(crate) key: Option<FieldId>,
     /// The field that bears the reading's time.
     pub(crate) event: Option<FieldId>,
+    /// After how many milliseconds without a reading a patient is forgotten.
+    pub(crate) forget: i64,
 }
 
 impl Schema {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use triage_core::compile::compile;
-use triage_core::program::{Limits, OutputKind, Outputs, Program, Reason, Workspace};
+use triage_core::program::{Limits, OutputKind, Outputs, Program, Reason, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
@@ -24,7 +24,7 @@ fn program() -> Program {
 fn step(value: Option<&[u8]>) -> (Workspace, Vec<OutputKind>, Vec<String>) {
     let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
     let record = Record { key: Some(b"p"), value, timestamp: Some(NOW), partition: 0, offset: 0 };
-    program().step(&[record], &Limits::default(), &mut workspace, &mut outputs);
+    program().step(&[record], &Limits::default(), &mut States::new(1), &mut workspace, &mut outputs);
     let kinds = outputs.iter().map(|output| output.kind.clone()).collect();
     let values = outputs.iter().map(|output| String::from_utf8(outputs.value(output).to_vec()).unwrap()).collect();
     (workspace, kinds, values)

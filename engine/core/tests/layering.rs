@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of core; each imports only those before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 16] = [
     "source",
     "diagnostic",
     "unit",
@@ -16,6 +16,8 @@ const ORDER: [&str; 14] = [
     "syntax",
     "function",
     "graph",
+    "operator",
+    "state",
     "check",
     "program",
     "compile",

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use triage_core::compile::compile;
-use triage_core::program::{Limits, Outputs, Program, Workspace};
+use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
@@ -34,5 +34,5 @@ fuzz_target!(|value: &[u8]| {
     let record =
         Record { key: Some(b"7"), value: Some(value), timestamp: Some(1_700_000_000_000), partition: 0, offset: 1 };
     let mut outputs = Outputs::default();
-    PROGRAM.step(&[record], &Limits::default(), &mut Workspace::default(), &mut outputs);
+    PROGRAM.step(&[record], &Limits::default(), &mut States::new(1), &mut Workspace::default(), &mut outputs);
 });

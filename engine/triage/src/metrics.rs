@@ -36,6 +36,10 @@ pub struct Metrics {
     undeclared: IntCounter,
     reserved: IntCounter,
     misplaced: IntCounter,
+    late: IntCounter,
+    windows_full: IntCounter,
+    forgotten: IntCounter,
+    idle_acknowledgements: IntCounter,
     dead_letters: IntCounterVec,
     batch_seconds: Histogram,
     commit_seconds: Histogram,
@@ -128,6 +132,12 @@ impl Metrics {
             reserved: make.counter("triage_reserved_fields_total", "undeclared fields that bear a name of ours")?,
             misplaced: make
                 .counter("triage_misplaced_readings_total", "readings whose Kafka key is another than their patient")?,
+            late: make.counter("triage_late_readings_total", "readings older than their patient's clock")?,
+            windows_full: make
+                .counter("triage_windows_full_total", "times that a window held more values than there is room for")?,
+            forgotten: make.counter("triage_forgotten_patients_total", "patients not heard of for too long")?,
+            idle_acknowledgements: make
+                .counter("triage_idle_acknowledgements_total", "acknowledgements and pauses of nothing that is open")?,
             dead_letters: make.counters("triage_dead_letters_total", "records that are no readings", &["reason"])?,
             batch_seconds: make.histogram("triage_batch_duration_seconds", "first record to commit", DURATIONS)?,
             commit_seconds: make.histogram(
@@ -179,6 +189,10 @@ impl Metrics {
         self.undeclared.inc_by(counts.undeclared);
         self.reserved.inc_by(counts.reserved);
         self.misplaced.inc_by(counts.misplaced);
+        self.late.inc_by(counts.late);
+        self.windows_full.inc_by(counts.windows_full);
+        self.forgotten.inc_by(counts.forgotten);
+        self.idle_acknowledgements.inc_by(counts.idle_acknowledgements);
         count_rules(&self.matches, program, &counts.matched);
         count_rules(&self.not_evaluable, program, &counts.not_evaluable);
         for (kind, problems) in [("missing", &counts.missing), ("invalid", &counts.invalid)] {

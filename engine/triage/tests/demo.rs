@@ -122,7 +122,7 @@ fn an_edit_is_taken_up_a_broken_one_is_refused_and_ctrl_c_ends_cleanly() {
     let write = |text: &str| std::fs::write(&edited, text).unwrap();
 
     write(
-        "vitals.warm when Temp > 36 'Cel'\n  alert low \"warm {Temp}\"\ntest \"t\" { given { Temp: 37 } expect vitals.warm }\n",
+        "vitals.warm when Temp > 36 'Cel'\n  alert low \"warm {Temp}\" each reading\ntest \"t\" { given { Temp: 37 } expect vitals.warm }\n",
     );
     assert!(wait_for(&printed, "applied").starts_with("rules applied: "));
     wait_for(&printed, "added: vitals.warm");

@@ -17,7 +17,7 @@ const RELOADS: usize = 300;
 
 /// The rules with another threshold, so that each version is another one.
 fn rules(threshold: usize) -> String {
-    format!("every.one when v is known\nhigh.big when v > {threshold} alert high \"v is {{v}}\"\n")
+    format!("every.one when v is known\nhigh.big when v > {threshold} alert high \"v is {{v}}\" each reading\n")
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn assert_each_begins_once(seen: &[Seen], versions: &[String]) {
 fn a_new_topic_is_made_before_its_rules_run_and_another_stream_is_refused() {
     let bed = Bed::new(2);
     let engine = bed.start_ready(1);
-    bed.write("c.rules", "low when v < 10\nlow.tiny when v < 5 alert low \"{v}\"\n");
+    bed.write("c.rules", "low when v < 10\nlow.tiny when v < 5 alert low \"{v}\" each reading\n");
     match engine.reload("test") {
         ReloadOutcome::Applied { added, changed, removed, .. } => {
             assert_eq!((added, changed, removed), (vec!["low".to_owned(), "low.tiny".to_owned()], vec![], vec![]));

@@ -12,7 +12,7 @@ use triage::engine::{Engine, StartError};
 use triage::reload::ReloadOutcome;
 use triage::shutdown::Shutdown;
 
-const OTHER: &str = "every.one when v is known\nhigh.big when v > 500 alert high \"v is {v}\"\n";
+const OTHER: &str = "every.one when v is known\nhigh.big when v > 500 alert high \"v is {v}\" each reading\n";
 
 fn metrics(engine: &Engine) -> String {
     String::from_utf8(engine.metrics().render().unwrap()).unwrap()

@@ -42,7 +42,7 @@ fn sighup_reloads_and_sigterm_ends_with_zero() {
     let bed = Bed::new(1);
     let (mut child, mut lines) = run(&bed);
     read_until(&mut lines, "partitions assigned");
-    bed.write("b.rules", "every.one when v is known\nhigh.big when v > 7 alert high \"v\"\n");
+    bed.write("b.rules", "every.one when v is known\nhigh.big when v > 7 alert high \"v\" each reading\n");
     send("-HUP", &child);
     assert!(read_until(&mut lines, "rules reloaded").contains("high.big"));
     bed.producer().send(0..50);

@@ -17,7 +17,7 @@ use triage::sink::sqlite::SqliteSink;
 
 const RULES: &str = "stream research { patient: text key ts: time event trestbps: int 30..300 store patients_record }
 topic stroke { fields trestbps store stroke notify \"doctor\" }
-stroke.high when trestbps > 140 alert high \"BP {trestbps}\"
+stroke.high when trestbps > 140 alert high \"BP {trestbps}\" each reading
 ";
 
 struct Place {

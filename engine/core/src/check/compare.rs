@@ -6,6 +6,7 @@ mod within;
 use super::expr::Lowering;
 use super::typed::{Quantity, Typed};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::function::Windowed;
 use crate::graph::{Condition, ConditionId, Exact, Predicate, Value, ValueId};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Comparison, Expr, ExprKind};
@@ -260,10 +261,14 @@ impl Lowering {
         self.predicate(Predicate::Compare(id, op, constant))
     }
 
+    /// Whether a value is seldom whole: a decimal field stands in it, or a mean.
     fn is_fractional(&self, values: &[ValueId]) -> bool {
-        let mut fields = Vec::new();
-        self.graph.fields_of_values(values, &mut fields);
-        fields.iter().any(|field| self.names.schema.field(*field).kind == Type::Float)
+        let is = |value: &Value| match value {
+            Value::Field(field) => self.names.schema.field(*field).kind == Type::Float,
+            Value::Window(function, ..) => matches!(function, Windowed::Average | Windowed::Deviation),
+            _ => false,
+        };
+        values.iter().any(|value| self.graph.any(*value, is))
     }
 
     fn warn_of_equality(&mut self, op: Comparison, span: Span) {

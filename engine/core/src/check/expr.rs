@@ -3,10 +3,12 @@
 use super::names::Names;
 use super::typed::{Quantity, Typed};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::function::{Function, WINDOWED};
-use crate::graph::{Arithmetic, Condition, ConditionId, Exact, Graph, Predicate, Value, ValueId};
+use crate::function::{Function, PREVIOUS, WINDOWED, Windowed};
+use crate::graph::{Arithmetic, Condition, ConditionId, Exact, Graph, Hold, Predicate, Value, ValueId};
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{Comparison, Expr, ExprKind, LiteralKind, Name, Negated, Number, ProductOp, Status, SumOp};
+use crate::syntax::ast::{
+    self, Comparison, Duration, Expr, ExprKind, LiteralKind, Name, Negated, Number, ProductOp, Status, SumOp,
+};
 use crate::types::Type;
 use crate::unit::Unit;
 
@@ -64,15 +66,8 @@ impl Lowering {
                 Some(id) => Typed::Condition(self.graph.condition(Condition::Not(id))),
                 None => Typed::Unknown,
             },
-            ExprKind::Then(first, second, _) => {
-                self.condition(first);
-                self.condition(second);
-                self.not_yet("`then … within`", expr.span)
-            }
-            ExprKind::For(inner, _) => {
-                self.condition(inner);
-                self.not_yet("`for`", expr.span)
-            }
+            ExprKind::Then(first, second, within) => self.then(first, second, within),
+            ExprKind::For(inner, hold) => self.held(inner, hold),
             ExprKind::Compare(left, op, right) => self.compare(left, *op, right, expr.span),
             ExprKind::InSet(value, members) => self.in_set(value, members, expr.span),
             ExprKind::InRange(value, range, unit) => self.in_range(value, range, unit.as_ref(), expr.span),
@@ -80,9 +75,7 @@ impl Lowering {
             ExprKind::Sum(first, rest) => self.sum(first, rest),
             ExprKind::Product(first, rest) => self.product(first, rest),
             ExprKind::Negative(inner) => self.negative(inner, expr.span),
-            ExprKind::Call(function, arguments, window) => {
-                self.call(function, arguments, window.as_ref().map(|window| window.span), expr.span)
-            }
+            ExprKind::Call(function, arguments, window) => self.call(function, arguments, window.as_ref(), expr.span),
         }
     }
 
@@ -200,28 +193,85 @@ impl Lowering {
         }
     }
 
-    fn call(&mut self, name: &Name, arguments: &[Expr], window: Option<Span>, span: Span) -> Typed {
-        let windowed = WINDOWED.contains(&name.node.as_str());
-        let Some(function) = Function::find(&name.node).filter(|_| window.is_none()) else {
-            if windowed {
-                for argument in arguments {
-                    self.number(argument);
-                }
-                let what = window.map_or("", |_| " over time");
-                return self.not_yet(&format!("`{}`{what}", name.node), span);
+    fn then(&mut self, first: &Expr, second: &Expr, within: &Spanned<Duration>) -> Typed {
+        let (first, second) = (self.condition(first), self.condition(second));
+        match (first, second, self.duration(within)) {
+            (Some(first), Some(second), Some(within)) => {
+                Typed::Condition(self.graph.condition(Condition::Then(first, second, within)))
             }
-            return self.report(unknown_function(name, window));
+            _ => Typed::Unknown,
+        }
+    }
+
+    fn held(&mut self, inner: &Expr, hold: &Spanned<ast::Hold>) -> Typed {
+        let inner = self.condition(inner);
+        let hold = match &hold.node {
+            ast::Hold::Duration(duration) => self.duration(&Spanned::new(duration.clone(), hold.span)).map(Hold::Since),
+            ast::Hold::Readings(number) => self.readings(number, hold.span).map(Hold::Readings),
+        };
+        match (inner, hold) {
+            (Some(inner), Some(hold)) => Typed::Condition(self.graph.condition(Condition::Held(inner, hold))),
+            _ => Typed::Unknown,
+        }
+    }
+
+    fn call(&mut self, name: &Name, arguments: &[Expr], window: Option<&Spanned<Duration>>, span: Span) -> Typed {
+        if let (Some(function), Some(window)) = (Windowed::find(&name.node), window) {
+            return self.window(function, arguments, window, span);
+        }
+        if name.node == PREVIOUS && window.is_none() {
+            return match self.remembered(PREVIOUS, arguments, span) {
+                Some(id) => Typed::Number(self.graph.value(Value::Previous(id))),
+                None => Typed::Unknown,
+            };
+        }
+        let Some(function) = Function::find(&name.node).filter(|_| window.is_none()) else {
+            for argument in arguments {
+                self.number(argument);
+            }
+            return self.report(unknown_function(name, window.map(|window| window.span), span));
         };
         if !function.takes(arguments.len()) {
             let message = format!("`{function}` is given {}", count(arguments.len()));
             let label = format!("expected {}", function.arguments());
-            return self.report(Diagnostic::new(Code::Arguments, span, message, label));
+            let diagnostic = Diagnostic::new(Code::Arguments, span, message, label);
+            return self.report(match Windowed::find(&name.node) {
+                Some(_) => diagnostic.help(format!("over time it is `{function}(x, 10m)`")),
+                None => diagnostic,
+            });
         }
         let ids: Vec<Option<ValueId>> = arguments.iter().map(|argument| self.number(argument)).collect();
         match ids.into_iter().collect::<Option<Vec<_>>>() {
             Some(ids) => Typed::Number(self.graph.value(Value::Call(function, ids))),
             None => Typed::Unknown,
         }
+    }
+
+    fn window(&mut self, function: Windowed, arguments: &[Expr], over: &Spanned<Duration>, span: Span) -> Typed {
+        let inner = self.remembered(function.name(), arguments, span);
+        match (inner, self.duration(over)) {
+            (Some(inner), Some(over)) => Typed::Number(self.graph.value(Value::Window(function, inner, over))),
+            _ => Typed::Unknown,
+        }
+    }
+
+    /// The one value that a function over time works on: a calculation without another such function in it.
+    fn remembered(&mut self, function: &str, arguments: &[Expr], span: Span) -> Option<ValueId> {
+        let ids: Vec<Option<ValueId>> = arguments.iter().map(|argument| self.number(argument)).collect();
+        let [id] = ids.as_slice() else {
+            let message = format!("`{function}` over time is given {}", count(arguments.len()));
+            self.report(Diagnostic::new(Code::Arguments, span, message, "expected one number, then the window"));
+            return None;
+        };
+        let id = (*id)?;
+        if self.graph.remembers(id) {
+            let message = format!("`{function}` works on what arrives, and this has a function over time in it");
+            let diagnostic =
+                Diagnostic::new(Code::NestedWindow, arguments[0].span, message, "expected arithmetic on fields");
+            self.report(diagnostic.help("compare the two functions, or calculate with both, outside of each other"));
+            return None;
+        }
+        Some(id)
     }
 
     /// An operand of arithmetic; `None` if it is no bare number, which has been reported.
@@ -300,18 +350,27 @@ pub(super) fn unknown_unit(code: &Spanned<String>) -> Diagnostic {
     }
 }
 
-fn unknown_function(name: &Name, window: Option<Span>) -> Diagnostic {
+fn unknown_function(name: &Name, window: Option<Span>, span: Span) -> Diagnostic {
+    if Windowed::find(&name.node).is_some() {
+        let message = format!("`{}` needs a window of time", name.node);
+        let diagnostic = Diagnostic::new(Code::Arguments, span, message, "expected a duration behind the number");
+        return diagnostic.help(format!("write `{}(x, 10m)`", name.node));
+    }
+    if name.node == PREVIOUS {
+        let message = "`previous` has no window: it is the last known value, however old";
+        return Diagnostic::new(Code::Arguments, window.unwrap_or(span), message, "expected nothing here");
+    }
     let message = match window {
         Some(_) => format!("no function over time is called `{}`", name.node),
         None => format!("no function is called `{}`", name.node),
     };
     let known: Vec<&str> = match window {
-        Some(_) => WINDOWED.to_vec(),
+        Some(_) => Windowed::ALL.map(Windowed::name).to_vec(),
         None => Function::ALL.map(Function::name).into_iter().chain(WINDOWED).collect(),
     };
     let label = match window {
         Some(_) => format!("expected one of `{}`", known.join("`, `")),
-        None => "expected `abs`, `round`, `min` or `max`".to_owned(),
+        None => "expected `abs`, `round`, `min`, `max`, `previous`, or a function over time".to_owned(),
     };
     let diagnostic = Diagnostic::new(Code::UnknownFunction, name.span, message, label);
     match name.node.to_lowercase().as_str() {

@@ -1,5 +1,6 @@
 //! The stream's declaration.
 
+use super::duration::milliseconds;
 use super::expr::unknown_unit;
 use super::ownership::Owned;
 use crate::diagnostic::{Code, Diagnostic};
@@ -11,13 +12,18 @@ use crate::unit::Unit;
 /// Names of our outputs that no declared field may bear.
 const RESERVED_FIELDS: [&str; 5] = ["_id", "rules", "origin", "late", "misplaced"];
 
+/// After how long a patient is forgotten where `forget after` is not said: 30 days.
+const FORGET: i64 = 30 * 86_400_000;
+
 /// Checks the one stream of a rule set.
 pub(super) fn check(stream: &ast::Stream, owned: &mut Owned, diagnostics: &mut Vec<Diagnostic>) -> Schema {
     owned.stream(&stream.name, diagnostics);
     once(&stream.store, "store", diagnostics, |store| store.span);
     once(&stream.forget, "forget after", diagnostics, |forget| forget.span);
     let store = stream.store.first().map(|store| owned.store(store, diagnostics));
-    let mut schema = Schema { stream: stream.name.node.clone(), store, fields: Vec::new(), key: None, event: None };
+    let forget = stream.forget.first().and_then(|forget| forgetting(forget, diagnostics)).unwrap_or(FORGET);
+    let mut schema =
+        Schema { stream: stream.name.node.clone(), store, fields: Vec::new(), key: None, event: None, forget };
     if stream.fields.is_empty() {
         let message = "the stream declares no field";
         diagnostics.push(Diagnostic::new(Code::FieldDeclaration, stream.span, message, "expected at least one field"));
@@ -32,6 +38,14 @@ pub(super) fn check(stream: &ast::Stream, owned: &mut Owned, diagnostics: &mut V
         schema.fields.push(field(declared, diagnostics));
     }
     schema
+}
+
+fn forgetting(after: &Spanned<ast::Duration>, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
+    let found = milliseconds(&after.node);
+    if let Err((message, label)) = found {
+        diagnostics.push(Diagnostic::new(Code::Duration, after.span, message, label));
+    }
+    found.ok()
 }
 
 /// A second declaration of a name.

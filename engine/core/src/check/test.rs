@@ -3,8 +3,8 @@
 use super::expr::Lowering;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::json::quoted;
-use crate::source::Span;
-use crate::syntax::ast::{self, AlertState, Event, Expected, Given, LiteralKind, Name, RuleRef};
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{self, AlertState, Duration, Event, Expected, Given, LiteralKind, Name, RuleRef};
 use crate::types::FieldId;
 
 /// A test of a checked rule set.
@@ -17,12 +17,34 @@ pub(crate) struct CheckedTest {
     pub(crate) steps: Vec<CheckedStep>,
 }
 
-/// One reading and what is expected of it.
+/// What happens, and what is expected of it.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedStep {
+    pub(crate) event: CheckedEvent,
+    pub(crate) expectations: Vec<CheckedExpectation>,
+    pub(crate) span: Span,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub(crate) enum CheckedEvent {
+    /// A reading of a patient who was never heard of.
+    Given(Arriving),
+    /// A reading at so many milliseconds.
+    Reading(i64, Arriving),
+    /// Time passes.
+    Pass(i64),
+    /// The episode of this rule is acknowledged.
+    Acknowledge(i64, String),
+}
+
+/// A reading that a test gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Arriving {
     /// The reading, as JSON.
     pub(crate) record: Vec<u8>,
-    pub(crate) expectations: Vec<CheckedExpectation>,
+    /// Whether it says whose it is.
+    pub(crate) names_patient: bool,
 }
 
 /// One expectation.
@@ -54,14 +76,7 @@ pub(super) struct Targets<'a> {
 pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowering) -> CheckedTest {
     let mut steps = Vec::new();
     for step in &test.steps {
-        let record = match &step.event {
-            Event::Given(given) => record(given, lowering),
-            later => {
-                later_event(later, targets, lowering);
-                lowering.not_yet("a step with `at`", step.span);
-                Vec::new()
-            }
-        };
+        let event = event(&step.event, targets, lowering);
         let mut expectations = Vec::new();
         for expectation in &step.expectations {
             let what = match &expectation.what {
@@ -83,7 +98,7 @@ pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowe
                 "expected `expect …` behind it",
             ));
         }
-        steps.push(CheckedStep { record, expectations });
+        steps.extend(event.map(|event| CheckedStep { event, expectations, span: step.span }));
     }
     if test.steps.is_empty() {
         let message = format!("the test \"{}\" is empty", test.name.node);
@@ -97,13 +112,40 @@ pub(super) fn check(test: &ast::Test, targets: &Targets<'_>, lowering: &mut Lowe
     CheckedTest { name: test.name.node.clone(), span: test.name.span, steps }
 }
 
-/// The names in an event that only a later version brings about.
-fn later_event(event: &Event, targets: &Targets<'_>, lowering: &mut Lowering) {
+/// What a step does; `None` if that cannot be said, which has been reported.
+fn event(event: &Event, targets: &Targets<'_>, lowering: &mut Lowering) -> Option<CheckedEvent> {
     match event {
-        Event::Given(given) | Event::At(_, given) => drop(record(given, lowering)),
-        Event::Pass(_) => {}
-        Event::Acknowledge(_, rule) => drop(target(rule, targets, lowering)),
+        Event::Given(given) => Some(CheckedEvent::Given(arriving(given, lowering))),
+        Event::At(at, given) => {
+            let arriving = arriving(given, lowering);
+            Some(CheckedEvent::Reading(moment(at, lowering)?, arriving))
+        }
+        Event::Pass(at) => Some(CheckedEvent::Pass(moment(at, lowering)?)),
+        Event::Acknowledge(at, rule) => {
+            let at = moment(at, lowering);
+            if let CheckedExpected::Rule(name) = target(rule, targets, lowering)? {
+                return Some(CheckedEvent::Acknowledge(at?, name));
+            }
+            let message = format!("`{}` is a topic, and rules are what alerts are of", rule.topic.node);
+            let label = "expected a rule, such as `topic.name`";
+            lowering.diagnostics.push(Diagnostic::new(Code::TestReference, rule.topic.span, message, label));
+            None
+        }
     }
+}
+
+/// When a step happens: unlike a wait, it may be at once.
+fn moment(at: &Spanned<Duration>, lowering: &mut Lowering) -> Option<i64> {
+    if at.node.number.0.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
+        return Some(0);
+    }
+    lowering.duration(at)
+}
+
+fn arriving(given: &[(Name, Given)], lowering: &mut Lowering) -> Arriving {
+    let key = lowering.names.schema.key.map(|key| lowering.names.schema.field(key).name.clone());
+    let names_patient = key.is_some_and(|key| given.iter().any(|(name, _)| name.node == key));
+    Arriving { record: record(given, lowering), names_patient }
 }
 
 fn target(reference: &RuleRef, targets: &Targets<'_>, lowering: &mut Lowering) -> Option<CheckedExpected> {

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::layout::{self, Silences};
 use super::version;
-use crate::check::{CheckedAlert, CheckedFields, CheckedRules, CheckedTopic, Piece};
+use crate::check::{CheckedAlert, CheckedCondition, CheckedFields, CheckedRules, CheckedTopic, Piece};
 use crate::graph::{Condition, ConditionId, Graph, Predicate, Value, ValueId};
 use crate::json::quoted;
+use crate::operator::{CellKind, WindowPlan};
 use crate::program::alert::{AlertPlan, Part};
 use crate::program::nodes::{Node, NodeId, Nodes, Number, NumberId};
-use crate::program::{OriginPlan, Program, Rule, RuleInfo, Topic, TopicId, TopicPlan};
+use crate::program::{OriginPlan, Program, Rule, RuleInfo, Topic, TopicId, TopicPlan, When};
 use crate::reading::Decoder;
 use crate::syntax::ast::{Comparison, File};
 use crate::types::{FieldId, Schema};
@@ -24,6 +26,20 @@ pub(crate) struct Lower {
     conditions: HashMap<Signed, NodeId>,
     /// Nodes by what they are: `not (a > 1)` and `a <= 1` are one.
     by_node: HashMap<Node, NodeId>,
+    /// What the cells are of, and their kinds.
+    pub(crate) cells: Vec<(Remembered, CellKind)>,
+    by_expression: HashMap<Remembered, u32>,
+}
+
+/// An expression that has a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Remembered {
+    /// A window or `previous`.
+    Value(ValueId),
+    /// The run of a condition, whatever its length.
+    Run(ConditionId),
+    /// `then … within`
+    Then(ConditionId),
 }
 
 impl Lower {
@@ -56,8 +72,26 @@ impl Lower {
             Condition::And(_) => Node::And(parts),
             Condition::Or(_) => Node::Or(parts),
             Condition::Predicate(predicate) => self.predicate(graph, predicate, negated),
+            Condition::Held(of, hold) => {
+                let cell = self.cell(Remembered::Run(*of), CellKind::Run);
+                Node::Held { cell, of: parts[0], hold: *hold, negated }
+            }
+            Condition::Then(_, _, within) => {
+                let cell = self.cell(Remembered::Then(id), CellKind::Sequence);
+                Node::Then { cell, first: parts[0], second: parts[1], within: *within, negated }
+            }
         };
         self.add(node)
+    }
+
+    /// The cell of an expression; each has one.
+    fn cell(&mut self, of: Remembered, kind: CellKind) -> u32 {
+        let new = self.cells.len() as u32;
+        let cell = *self.by_expression.entry(of).or_insert(new);
+        if cell == new {
+            self.cells.push((of, kind));
+        }
+        cell
     }
 
     fn predicate(&mut self, graph: &Graph, predicate: &Predicate, negated: bool) -> Node {
@@ -96,7 +130,7 @@ impl Lower {
                 stack.extend(parts.into_iter().rev().map(|part| (part, false)));
                 continue;
             }
-            let number = self.number_of(value);
+            let number = self.number_of(id, value);
             let new = NumberId(self.nodes.numbers.len() as u32);
             self.nodes.numbers.push(number);
             self.numbers.insert(id, new);
@@ -104,22 +138,27 @@ impl Lower {
         self.numbers[&root]
     }
 
-    fn number_of(&self, value: &Value) -> Number {
+    fn number_of(&mut self, id: ValueId, value: &Value) -> Number {
         let of = |id: &ValueId| self.numbers[id];
-        match value {
-            Value::Field(field) => Number::Field(*field),
-            Value::Constant(exact) => Number::Constant(exact.get()),
-            Value::Negative(inner) => Number::Negative(of(inner)),
-            Value::Arithmetic(left, operation, right) => Number::Arithmetic(of(left), *operation, of(right)),
-            Value::Call(function, arguments) => Number::Call(*function, arguments.iter().map(of).collect()),
-        }
+        let (kind, of) = match value {
+            Value::Field(field) => return Number::Field(*field),
+            Value::Constant(exact) => return Number::Constant(exact.get()),
+            Value::Negative(inner) => return Number::Negative(of(inner)),
+            Value::Arithmetic(left, operation, right) => return Number::Arithmetic(of(left), *operation, of(right)),
+            Value::Call(function, arguments) => return Number::Call(*function, arguments.iter().map(of).collect()),
+            Value::Window(function, inner, span) => {
+                (CellKind::Window(WindowPlan { function: *function, span: *span }), of(inner))
+            }
+            Value::Previous(inner) => (CellKind::Previous, of(inner)),
+        };
+        Number::Cell { cell: self.cell(Remembered::Value(id), kind), kind, of }
     }
 
     fn alert(
         &mut self,
         graph: &Graph,
         alert: &CheckedAlert,
-        condition: ConditionId,
+        condition: CheckedCondition,
         topic: &CheckedTopic,
     ) -> AlertPlan {
         let part = |piece: &Piece| match piece {
@@ -133,7 +172,12 @@ impl Lower {
             priority: alert.priority,
             message: alert.message.iter().map(part).collect(),
             notify: topic.notify.as_deref().map(quoted),
-            values: graph.fields_of(condition),
+            escalated: alert.terms.escalate.as_ref().map(|(role, _)| quoted(role)),
+            values: match condition {
+                CheckedCondition::Reading(condition) => graph.fields_of(condition),
+                CheckedCondition::Silence(field, _) => field.into_iter().collect(),
+            },
+            clear: alert.clear.map(|clear| self.condition(graph, (clear, false))),
         }
     }
 }
@@ -143,6 +187,9 @@ fn parts(graph: &Graph, (id, negated): Signed) -> Vec<Signed> {
     match graph.conditions.get(id.0) {
         Condition::And(parts) | Condition::Or(parts) => parts.iter().map(|part| (*part, negated)).collect(),
         Condition::Not(part) => vec![(*part, !negated)],
+        // What they keep of their parts does not depend on their own sign.
+        Condition::Held(part, _) => vec![(*part, false)],
+        Condition::Then(first, second, _) => vec![(*first, false), (*second, false)],
         Condition::Predicate(_) => Vec::new(),
     }
 }
@@ -150,7 +197,7 @@ fn parts(graph: &Graph, (id, negated): Signed) -> Vec<Signed> {
 fn operands(value: &Value) -> Vec<ValueId> {
     match value {
         Value::Field(_) | Value::Constant(_) => Vec::new(),
-        Value::Negative(inner) => vec![*inner],
+        Value::Negative(inner) | Value::Window(_, inner, _) | Value::Previous(inner) => vec![*inner],
         Value::Arithmetic(left, _, right) => vec![*left, *right],
         Value::Call(_, arguments) => arguments.clone(),
     }
@@ -178,26 +225,33 @@ pub(super) fn program(checked: &CheckedRules, trees: &[File]) -> Program {
     let mut rules = Vec::new();
     let mut listing = Vec::new();
     let mut topics: Vec<Topic> = checked.topics.iter().map(topic).collect();
+    let mut silences = Silences::default();
     for (rule, text) in checked.rules.iter().zip(texts) {
         let Some(index) = checked.topics.iter().position(|topic| topic.name == rule.topic) else { continue };
         let id = TopicId(index as u32);
-        let node = lower.condition(graph, (rule.condition, false));
+        let when = match rule.condition {
+            CheckedCondition::Reading(condition) => When::Reading(lower.condition(graph, (condition, false))),
+            CheckedCondition::Silence(field, hold) => When::Silence(silences.of(field, hold, rules.len() as u32)),
+        };
         let alert = rule.alert.as_ref().map(|alert| lower.alert(graph, alert, rule.condition, &checked.topics[index]));
         topics[index].alerts |= alert.is_some();
         listing.push(Rule { name: rule.name.clone(), topic: id, text });
-        rules.push(RuleInfo { quoted: quoted(&rule.name), name: rule.name.clone(), topic: id, node, alert });
+        rules.push(RuleInfo { quoted: quoted(&rule.name), name: rule.name.clone(), topic: id, when, alert });
     }
-    Program {
+    let mut program = Program {
         origin: origin(schema, &version),
         version,
         topics,
         listing,
+        layout: layout::of(checked, &lower.cells, &silences),
         nodes: lower.nodes,
         rules,
         plans: checked.topics.iter().map(|topic| plan(topic, schema)).collect(),
         field_names: schema.fields.iter().map(|field| quoted(&field.name)).collect(),
         decoder: Decoder::new(schema.clone()),
-    }
+    };
+    program.settle_silences();
+    program
 }
 
 fn topic(topic: &CheckedTopic) -> Topic {

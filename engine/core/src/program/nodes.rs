@@ -3,10 +3,16 @@
 //! A node has two rows of bits: where it is true, and where it is possible (true or unknown). Negation is pushed into
 //! the predicates beforehand, so that `and` and `or` are one bit operation on either row: exactly Kleene's logic.
 
+mod track;
+
+use self::track::{Tracks, Truths};
 use super::Program;
+use super::arrival::{self, History};
 use crate::function::Function;
-use crate::graph::Arithmetic;
+use crate::graph::{Arithmetic, Hold};
+use crate::operator::CellKind;
 use crate::reading::{Batch, WORD_BITS};
+use crate::state::{Layout, States};
 use crate::syntax::ast::{Comparison, Status};
 use crate::types::FieldId;
 
@@ -29,6 +35,12 @@ pub(crate) enum Number {
     Negative(NumberId),
     Arithmetic(NumberId, Arithmetic, NumberId),
     Call(Function, Vec<NumberId>),
+    /// What the patient's cell makes of the number.
+    Cell {
+        cell: u32,
+        kind: CellKind,
+        of: NumberId,
+    },
 }
 
 /// A condition for each reading. Made of earlier ones.
@@ -37,9 +49,36 @@ pub(crate) enum Node {
     And(Vec<NodeId>),
     Or(Vec<NodeId>),
     Compare(NumberId, Comparison, NumberId),
-    Says { field: FieldId, text: String, negated: bool },
-    SaysSame { left: FieldId, right: FieldId, negated: bool },
-    Is { field: FieldId, status: Status, negated: bool },
+    Says {
+        field: FieldId,
+        text: String,
+        negated: bool,
+    },
+    SaysSame {
+        left: FieldId,
+        right: FieldId,
+        negated: bool,
+    },
+    Is {
+        field: FieldId,
+        status: Status,
+        negated: bool,
+    },
+    /// The run that the patient's cell keeps of the condition has lasted.
+    Held {
+        cell: u32,
+        of: NodeId,
+        hold: Hold,
+        negated: bool,
+    },
+    /// The second is true, and the first was before it by what the patient's cell keeps.
+    Then {
+        cell: u32,
+        first: NodeId,
+        second: NodeId,
+        within: i64,
+        negated: bool,
+    },
 }
 
 /// All numbers and conditions of a program, parts before wholes.
@@ -63,6 +102,7 @@ pub(crate) struct Judged {
     bits: Vec<u64>,
     /// Per node: whether it may be unknown for some reading; elsewhere "possible" is "true".
     unsure: Vec<bool>,
+    tracks: Tracks,
 }
 
 /// A number's values: one for each reading, or the same for all.
@@ -82,24 +122,33 @@ impl Values<'_> {
 }
 
 impl Judged {
-    /// Works out every number and condition for the readings of `batch`; `records` are the rows' bytes.
-    pub(crate) fn judge(&mut self, nodes: &Nodes, batch: &Batch, records: &[&[u8]]) {
+    /// Works out every number and condition for the readings of `batch`; `records` are the rows' bytes. Each cell takes in
+    /// every reading once, in order.
+    pub(crate) fn judge(&mut self, nodes: &Nodes, batch: &Batch, records: &[&[u8]], history: &mut History<'_>) {
         self.rows = batch.rows();
         self.words = self.rows.div_ceil(WORD_BITS);
         self.numbers.resize_with(nodes.numbers.len(), Vec::new);
         self.unknown.resize_with(nodes.numbers.len(), Vec::new);
         for index in 0..nodes.numbers.len() {
-            self.number_row(index, nodes, batch);
+            self.number_row(index, nodes, batch, history);
         }
         self.bits.resize(nodes.nodes.len() * 2 * self.words, 0);
         self.unsure.resize(nodes.nodes.len(), false);
+        self.tracks.clear();
         for (index, node) in nodes.nodes.iter().enumerate() {
-            self.node(index, node, nodes, batch, records);
+            self.node(index, node, nodes, batch, records, history);
         }
     }
 
+    /// The same for one reading, as the first of its patient.
+    pub(crate) fn judge_first(&mut self, nodes: &Nodes, batch: &Batch, record: &[u8], layout: &Layout) {
+        let mut states = States::new(1);
+        let arrivals = [arrival::first(layout, &mut states)];
+        self.judge(nodes, batch, &[record], &mut History::new(&arrivals, &mut states, layout));
+    }
+
     /// A number's values and where it is unknown.
-    fn number_row(&mut self, index: usize, nodes: &Nodes, batch: &Batch) {
+    fn number_row(&mut self, index: usize, nodes: &Nodes, batch: &Batch, history: &mut History<'_>) {
         let mut unknown = std::mem::take(&mut self.unknown[index]);
         unknown.clear();
         match &nodes.numbers[index] {
@@ -112,7 +161,7 @@ impl Judged {
             number => {
                 let mut values = std::mem::take(&mut self.numbers[index]);
                 values.clear();
-                self.calculate(number, nodes, batch, &mut values);
+                self.calculate(number, nodes, batch, history, &mut values);
                 unknown.extend(values.chunks(WORD_BITS).map(|chunk| word(chunk, f64::is_nan)));
                 self.numbers[index] = values;
             }
@@ -163,9 +212,13 @@ impl Judged {
         values(id, nodes, batch, &self.numbers, self.rows)
     }
 
-    fn calculate(&self, number: &Number, nodes: &Nodes, batch: &Batch, out: &mut Vec<f64>) {
+    fn calculate(&self, number: &Number, nodes: &Nodes, batch: &Batch, history: &mut History<'_>, out: &mut Vec<f64>) {
         match number {
             Number::Field(_) | Number::Constant(_) => {}
+            Number::Cell { cell, kind, of } => {
+                let of = self.values(*of, nodes, batch);
+                out.extend((0..self.rows).map(|row| history.number(row, batch.times[row], *cell, *kind, of.at(row))));
+            }
             Number::Negative(inner) => {
                 let inner = self.values(*inner, nodes, batch);
                 out.extend((0..self.rows).map(|row| -inner.at(row)));
@@ -190,7 +243,16 @@ impl Judged {
         }
     }
 
-    fn node(&mut self, index: usize, node: &Node, nodes: &Nodes, batch: &Batch, records: &[&[u8]]) {
+    fn node(
+        &mut self,
+        index: usize,
+        node: &Node,
+        nodes: &Nodes,
+        batch: &Batch,
+        records: &[&[u8]],
+        history: &mut History<'_>,
+    ) {
+        self.track(node, batch, history);
         let (before, own) = self.bits.split_at_mut(index * 2 * self.words);
         let (matches, possible) = own[..2 * self.words].split_at_mut(self.words);
         let mut unsure = false;
@@ -227,6 +289,11 @@ impl Judged {
                     *matches = if *negated { !is } else { is };
                 }
             }
+            Node::Held { of: part, .. } | Node::Then { second: part, .. } => {
+                let part = Truths { words: self.words, before, node: *part, unsure: self.unsure[part.0 as usize] };
+                let tracks = &self.tracks;
+                unsure = per_row(matches, possible, self.rows, |row| tracks.truth(node, row, part.at(row)));
+            }
             Node::Says { field, text, negated } => {
                 let column = batch.column(*field);
                 unsure = per_row(matches, possible, self.rows, |row| {
@@ -245,6 +312,19 @@ impl Judged {
         }
         self.unsure[index] = unsure;
         self.clear_tail(index);
+    }
+
+    /// Lets the cell of a condition take in the readings, unless a node before has done so.
+    fn track(&mut self, node: &Node, batch: &Batch, history: &mut History<'_>) {
+        let (cell, of) = match node {
+            Node::Held { cell, of, .. } => (*cell, *of),
+            Node::Then { cell, first, .. } => (*cell, *first),
+            _ => return,
+        };
+        let Some(mut track) = self.tracks.due(cell) else { return };
+        let taken = |row: usize| history.track(row, batch.times[row], cell, self.truth(of, row));
+        track.extend((0..self.rows).map(taken));
+        self.tracks.put(cell, track);
     }
 
     /// Bits behind the last reading are clear, whatever was negated.

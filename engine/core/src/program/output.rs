@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::TopicId;
 use crate::reading::DeadLetter;
+use crate::syntax::ast::AlertState;
 
 /// What happens to an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +20,29 @@ pub enum OutputKind {
 /// One output of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// Which record of the step it comes from.
+    /// Which record of the step it comes from; for a timer, which one moved the time. 0 where there are no records.
     pub row: usize,
+    /// The partition of that record, and of the output.
+    pub partition: i32,
+    /// The output's Kafka time: that of the record, or, where time passes without one, the time that is reached.
+    pub timestamp: Option<i64>,
     /// What it is.
     pub kind: OutputKind,
+    /// The state that an alert tells of.
+    pub state: Option<AlertState>,
     /// The key's place in the arena; `None` is a null key.
     key: Option<Range<usize>>,
     /// The value's place in the arena.
     value: Range<usize>,
+}
+
+/// The record that brings outputs about, or the passing of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cause {
+    /// Its position in the step.
+    pub(super) row: usize,
+    pub(super) partition: i32,
+    pub(super) timestamp: Option<i64>,
 }
 
 /// The outputs of a step, in the order in which they are sent.
@@ -69,10 +85,23 @@ impl Outputs {
     }
 
     /// Adds an output whose key and value `write` appends to the arena; it returns the length of the key, if any.
-    pub(super) fn push(&mut self, row: usize, kind: OutputKind, write: impl FnOnce(&mut Vec<u8>) -> Option<usize>) {
+    pub(super) fn push(&mut self, cause: Cause, kind: OutputKind, write: impl FnOnce(&mut Vec<u8>) -> Option<usize>) {
+        self.push_alert(cause, kind, None, write);
+    }
+
+    /// The same for an alert in that state.
+    pub(super) fn push_alert(
+        &mut self,
+        cause: Cause,
+        kind: OutputKind,
+        state: Option<AlertState>,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
+    ) {
         let start = self.arena.len();
         let key = write(&mut self.arena);
         let value = start + key.unwrap_or(0)..self.arena.len();
-        self.items.push(Output { row, kind, key: key.map(|length| start..start + length), value });
+        let Cause { row, partition, timestamp } = cause;
+        let key = key.map(|length| start..start + length);
+        self.items.push(Output { row, partition, timestamp, kind, state, key, value });
     }
 }

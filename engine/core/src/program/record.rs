@@ -1,8 +1,9 @@
 //! The bytes of derived records and stored readings: from the slices that arrived, nothing re-serialised.
 
 use super::step::Row;
-use super::{Program, RuleInfo, TopicPlan};
+use super::{OriginPlan, Program, RuleInfo, TopicPlan};
 use crate::json::escape_into;
+use crate::operator::episode::Place;
 use crate::reading::Undeclared;
 use crate::types::{FieldId, Type};
 
@@ -25,41 +26,48 @@ pub(super) fn write_int(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[first..]);
 }
 
+impl OriginPlan {
+    /// The rest of an origin from its partition on.
+    pub(super) fn write_end(&self, partition: i32, offset: i64, out: &mut Vec<u8>) {
+        write_int(i64::from(partition), out);
+        out.extend_from_slice(b",\"offset\":");
+        write_int(offset, out);
+        out.extend_from_slice(&self.after_offset);
+    }
+}
+
 impl Program {
     /// `{"patient":…,"ts":…`, the patient only if there is one.
-    fn write_head(row: &Row<'_>, out: &mut Vec<u8>) {
+    fn write_head(patient: Option<&str>, time: i64, out: &mut Vec<u8>) {
         out.push(b'{');
-        if let Some(patient) = row.patient {
+        if let Some(patient) = patient {
             out.extend_from_slice(b"\"patient\":\"");
             escape_into(patient, out);
             out.extend_from_slice(b"\",");
         }
         out.extend_from_slice(b"\"ts\":");
-        write_int(row.time, out);
+        write_int(time, out);
     }
 
     /// `"origin":{…}}`, the end of every output.
-    pub(super) fn write_origin(&self, row: &Row<'_>, out: &mut Vec<u8>) {
+    pub(super) fn write_origin(&self, partition: i32, offset: i64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.origin.before_partition);
-        write_int(i64::from(row.record.partition), out);
-        out.extend_from_slice(b",\"offset\":");
-        write_int(row.record.offset, out);
-        out.extend_from_slice(&self.origin.after_offset);
+        self.origin.write_end(partition, offset, out);
     }
 
     /// `research/0/42@1700000000123`
-    pub(super) fn write_place(&self, row: &Row<'_>, out: &mut Vec<u8>) {
+    pub(super) fn write_place(&self, partition: i32, place: Place, out: &mut Vec<u8>) {
         out.extend_from_slice(self.decoder.schema().stream.as_bytes());
         out.push(b'/');
-        write_int(i64::from(row.record.partition), out);
+        write_int(i64::from(partition), out);
         out.push(b'/');
-        write_int(row.record.offset, out);
+        write_int(place.offset, out);
         out.push(b'@');
-        write_int(row.time, out);
+        write_int(place.time, out);
     }
 
     pub(super) fn write_derived(&self, topic: &TopicPlan, rules: &[&RuleInfo], row: &Row<'_>, out: &mut Vec<u8>) {
-        Self::write_head(row, out);
+        Self::write_head(row.patient, row.time, out);
         for field in &topic.fields {
             if !row.value(*field).is_nan() {
                 out.push(b',');
@@ -81,7 +89,24 @@ impl Program {
             out.extend_from_slice(&rule.quoted);
         }
         out.extend_from_slice(b"],");
-        self.write_origin(row, out);
+        row.standing.write_marks(out);
+        self.write_origin(row.record.partition, row.record.offset, out);
+    }
+
+    /// The record of a silence at `moment`, which is counted from `since`.
+    pub(super) fn write_silence(
+        &self,
+        rule: &RuleInfo,
+        patient: &str,
+        moment: i64,
+        (partition, since): (i32, Place),
+        out: &mut Vec<u8>,
+    ) {
+        Self::write_head(Some(patient), moment, out);
+        out.extend_from_slice(b",\"rules\":[");
+        out.extend_from_slice(&rule.quoted);
+        out.extend_from_slice(b"],");
+        self.write_origin(partition, since.offset, out);
     }
 
     /// A known field's value as outputs carry it.

@@ -1,9 +1,14 @@
 //! One step: records in; derived records, alerts and dead letters out, in order.
 
+use super::alert::Marks;
+use super::arrival::{self, Arrival, History, Standing};
 use super::nodes::Judged;
-use super::output::{OutputKind, Outputs};
-use super::{Counts, Program, TopicId};
+use super::output::{Cause, OutputKind, Outputs};
+use super::teller::Teller;
+use super::{Counts, Program, TopicId, When};
+use crate::operator::episode::Place;
 use crate::reading::{Batch, Bits, DeadLetter, Limits, Memory, Record, Slice, Undeclared, WORD_BITS};
+use crate::state::States;
 use crate::types::FieldId;
 
 /// Buffers of a step, reused from one to the next, and what steps counted.
@@ -13,6 +18,7 @@ pub struct Workspace {
     pub counts: Counts,
     pub(crate) batch: Batch,
     pub(crate) memory: Memory,
+    arrivals: Vec<Arrival>,
     judged: Judged,
     /// Records that are no readings, by their position in the step.
     dead: Vec<(usize, DeadLetter)>,
@@ -24,9 +30,9 @@ pub struct Workspace {
 
 /// A rule that matched a reading.
 #[derive(Debug, Clone, Copy)]
-struct Match {
+pub(super) struct Match {
     row: u32,
-    rule: u32,
+    pub(super) rule: u32,
 }
 
 /// A reading of the batch.
@@ -37,9 +43,15 @@ pub(super) struct Row<'a> {
     pub(super) patient: Option<&'a str>,
     pub(super) time: i64,
     pub(super) undeclared: &'a [Undeclared],
+    /// Whether it is late or misplaced.
+    pub(super) standing: Marks<'a>,
 }
 
 impl<'a> Row<'a> {
+    pub(super) fn place(&self) -> Place {
+        Place { offset: self.record.offset, time: self.time }
+    }
+
     /// The number that rules work with; NaN if the field is not known.
     pub(super) fn value(&self, field: FieldId) -> f64 {
         self.batch.column(field).values[self.index]
@@ -70,10 +82,18 @@ impl Program {
     pub const MAX_BATCH: usize = 1024;
 
     /// Judges records, at most [`Self::MAX_BATCH`] at a time, and appends what they send to `outputs` (which is not
-    /// cleared); [`Output::row`](super::Output::row) is the position in `records`.
-    pub fn step(&self, records: &[Record<'_>], limits: &Limits, workspace: &mut Workspace, outputs: &mut Outputs) {
+    /// cleared); [`Output::row`](super::Output::row) is the position in `records`. `states` are this program's, and hold
+    /// the state of the records' partitions; the records of each partition come in their order there.
+    pub fn step(
+        &self,
+        records: &[Record<'_>],
+        limits: &Limits,
+        states: &mut States,
+        workspace: &mut Workspace,
+        outputs: &mut Outputs,
+    ) {
         for (index, chunk) in records.chunks(Self::MAX_BATCH).enumerate() {
-            self.step_batch(index * Self::MAX_BATCH, chunk, limits, workspace, outputs);
+            self.step_batch(index * Self::MAX_BATCH, chunk, limits, states, workspace, outputs);
         }
     }
 
@@ -82,17 +102,28 @@ impl Program {
         first: usize,
         records: &[Record<'_>],
         limits: &Limits,
+        states: &mut States,
         workspace: &mut Workspace,
         outputs: &mut Outputs,
     ) {
+        workspace.memory.several = states.several();
         self.decode(records, limits, workspace);
         let bytes: Vec<&[u8]> =
             workspace.batch.records.iter().map(|index| records[*index as usize].value.unwrap_or_default()).collect();
-        workspace.judged.judge(&self.nodes, &workspace.batch, &bytes);
+        let Workspace { counts, batch, arrivals, judged, .. } = workspace;
+        if self.layout.keeps_state {
+            arrival::place(batch, records, &bytes, limits, &self.layout, states, arrivals);
+            let mut history = History::new(arrivals, states, &self.layout);
+            judged.judge(&self.nodes, batch, &bytes, &mut history);
+            counts.windows_full += history.full;
+        } else {
+            judged.judge(&self.nodes, batch, &bytes, &mut History::none());
+        }
         self.collect_matches(workspace);
         self.count(workspace);
-        let mut writer = Writer { program: self, workspace, records, first, undeclared: 0, matches: 0 };
-        writer.write(outputs);
+        Writer::new(self, workspace, records, first, states).write(outputs);
+        arrival::settle(&workspace.arrivals, states);
+        workspace.arrivals.clear();
     }
 
     fn decode(&self, records: &[Record<'_>], limits: &Limits, workspace: &mut Workspace) {
@@ -112,8 +143,9 @@ impl Program {
         workspace.counts.fit(self);
         workspace.found.clear();
         for (rule, info) in self.rules.iter().enumerate() {
+            let When::Reading(node) = info.when else { continue };
             let before = workspace.found.len();
-            for (word, bits) in workspace.judged.matches(info.node).iter().enumerate() {
+            for (word, bits) in workspace.judged.matches(node).iter().enumerate() {
                 let mut bits = *bits;
                 while bits != 0 {
                     let row = (word * WORD_BITS) as u32 + bits.trailing_zeros();
@@ -127,11 +159,12 @@ impl Program {
     }
 
     fn count(&self, workspace: &mut Workspace) {
-        let Workspace { counts, batch, memory, judged, .. } = workspace;
+        let Workspace { counts, batch, memory, judged, arrivals, .. } = workspace;
         counts.readings += batch.rows() as u64;
         for (rule, info) in self.rules.iter().enumerate() {
-            if judged.unsure(info.node) {
-                let both = judged.possible(info.node).iter().zip(judged.matches(info.node));
+            let When::Reading(node) = info.when else { continue };
+            if judged.unsure(node) {
+                let both = judged.possible(node).iter().zip(judged.matches(node));
                 counts.not_evaluable[rule] += both.map(|(word, is)| u64::from((word & !is).count_ones())).sum::<u64>();
             }
         }
@@ -143,82 +176,138 @@ impl Program {
         counts.undeclared += seen.undeclared;
         counts.reserved += seen.reserved;
         counts.misplaced += seen.misplaced;
+        counts.late += arrivals.iter().filter(|arrival| arrival.standing == Standing::Late).count() as u64;
     }
 }
 
 /// Writes the outputs of a judged batch.
 struct Writer<'a, 'r> {
     program: &'a Program,
-    workspace: &'a Workspace,
+    batch: &'a Batch,
+    judged: &'a Judged,
+    arrivals: &'a [Arrival],
+    dead: &'a [(usize, DeadLetter)],
+    matches: &'a [Match],
     records: &'a [Record<'r>],
     /// The position of the batch's first record in the step.
     first: usize,
+    states: &'a mut States,
+    counts: &'a mut Counts,
     /// How many undeclared fields and matches belong to readings that are written.
     undeclared: usize,
-    matches: usize,
+    matched: usize,
 }
 
-impl Writer<'_, '_> {
+impl<'a, 'r> Writer<'a, 'r> {
+    fn new(
+        program: &'a Program,
+        workspace: &'a mut Workspace,
+        records: &'a [Record<'r>],
+        first: usize,
+        states: &'a mut States,
+    ) -> Self {
+        let Workspace { counts, batch, judged, arrivals, dead, matches, .. } = workspace;
+        Self {
+            program,
+            batch,
+            judged,
+            arrivals,
+            dead,
+            matches,
+            records,
+            first,
+            states,
+            counts,
+            undeclared: 0,
+            matched: 0,
+        }
+    }
+
     fn write(&mut self, outputs: &mut Outputs) {
-        let mut dead = self.workspace.dead.iter().peekable();
-        for index in 0..self.workspace.batch.rows() {
-            let record = self.workspace.batch.records[index] as usize;
+        let mut dead = self.dead.iter().peekable();
+        for index in 0..self.batch.rows() {
+            let record = self.batch.records[index] as usize;
             while let Some((at, letter)) = dead.next_if(|(at, _)| *at < record) {
-                outputs.push(self.first + at, OutputKind::DeadLetter(letter.clone()), |_| None);
+                outputs.push(self.cause(*at), OutputKind::DeadLetter(letter.clone()), |_| None);
             }
             self.write_row(index, outputs);
         }
         for (at, letter) in dead {
-            outputs.push(self.first + at, OutputKind::DeadLetter(letter.clone()), |_| None);
+            outputs.push(self.cause(*at), OutputKind::DeadLetter(letter.clone()), |_| None);
         }
+    }
+
+    /// A record of the batch as what brings outputs about.
+    fn cause(&self, at: usize) -> Cause {
+        let record = &self.records[at];
+        Cause { row: self.first + at, partition: record.partition, timestamp: record.timestamp }
     }
 
     fn write_row(&mut self, index: usize, outputs: &mut Outputs) {
         let undeclared = self.undeclared
-            ..self.undeclared
-                + run(&self.workspace.batch.undeclared[self.undeclared..], |field| field.row as usize == index);
-        let matches = self.matches
-            ..self.matches + run(&self.workspace.matches[self.matches..], |found| found.row as usize == index);
-        (self.undeclared, self.matches) = (undeclared.end, matches.end);
-        if matches.is_empty() {
+            ..self.undeclared + run(&self.batch.undeclared[self.undeclared..], |field| field.row as usize == index);
+        let matched =
+            self.matched..self.matched + run(&self.matches[self.matched..], |found| found.row as usize == index);
+        (self.undeclared, self.matched) = (undeclared.end, matched.end);
+        let arrival = self.arrivals.get(index).copied();
+        if matched.is_empty() && arrival.is_none() {
             return;
         }
-        let Workspace { batch, judged, .. } = self.workspace;
-        let record = &self.records[batch.records[index] as usize];
-        let value = record.value.unwrap_or_default();
-        let patient = batch.patients[index].and_then(|slice| std::str::from_utf8(batch.bytes(slice, value)).ok());
-        let row =
-            Row { index, batch, record, patient, time: batch.times[index], undeclared: &batch.undeclared[undeclared] };
-        let position = self.first + batch.records[index] as usize;
-        let of_row = &self.workspace.matches[matches];
-        self.write_derived(of_row, &row, position, outputs);
-        for rule in of_row.iter().map(|found| &self.program.rules[found.rule as usize]) {
-            if let Some(alert) = &rule.alert {
-                outputs.push(position, OutputKind::Alert(rule.topic), |out| {
-                    Some(self.program.write_alert(rule, alert, &row, judged, out))
-                });
-            }
+        let at = self.batch.records[index] as usize;
+        let record = &self.records[at];
+        let patient = self.batch.patients[index]
+            .and_then(|slice| std::str::from_utf8(self.batch.bytes(slice, record.value.unwrap_or_default())).ok());
+        let (late, misplaced) =
+            arrival.map_or((false, false), |arrival| (arrival.standing == Standing::Late, self.batch.misplaced[index]));
+        let row = Row {
+            index,
+            batch: self.batch,
+            record,
+            patient,
+            time: self.batch.times[index],
+            undeclared: &self.batch.undeclared[undeclared],
+            standing: Marks { late, misplaced, ..Marks::default() },
+        };
+        let matched = &self.matches[matched];
+        let cause = self.cause(at);
+        let partition = arrival.and_then(|arrival| self.states.at(arrival.partition));
+        let mut teller = Teller { program: self.program, partition, counts: self.counts, outputs, cause };
+        if let Some(to) = arrival.and_then(|arrival| arrival.moves_to) {
+            teller.advance(to, Some(index));
+        }
+        let slot = match arrival.map(|arrival| arrival.standing) {
+            Some(Standing::InOrder { slot, .. }) => Some(slot),
+            _ => None,
+        };
+        if let Some(slot) = slot {
+            teller.heard(slot, &row);
+        }
+        self.program.write_derived_records(matched, &row, cause, teller.outputs);
+        match slot {
+            Some(slot) => teller.episodes(slot, matched, &row, self.judged),
+            None => teller.singles(matched, &row, self.judged),
         }
     }
+}
 
+impl Program {
     /// One record for each topic of the rules that matched, in order of topics.
-    fn write_derived(&self, matched: &[Match], row: &Row<'_>, position: usize, outputs: &mut Outputs) {
+    fn write_derived_records(&self, matched: &[Match], row: &Row<'_>, cause: Cause, outputs: &mut Outputs) {
         let rules = |topic: TopicId| {
-            let all = matched.iter().map(|found| &self.program.rules[found.rule as usize]);
+            let all = matched.iter().map(|found| &self.rules[found.rule as usize]);
             all.filter(move |rule| rule.topic == topic)
         };
-        let mut topics: Vec<TopicId> =
-            matched.iter().map(|found| self.program.rules[found.rule as usize].topic).collect();
+        let mut topics: Vec<TopicId> = matched.iter().map(|found| self.rules[found.rule as usize].topic).collect();
         topics.sort_unstable();
         topics.dedup();
         for topic in topics {
-            let plan = &self.program.plans[topic.0 as usize];
+            let plan = &self.plans[topic.0 as usize];
             let rules: Vec<_> = rules(topic).collect();
-            outputs.push(position, OutputKind::Derived(topic), |out| {
+            outputs.push(cause, OutputKind::Derived(topic), |out| {
                 let start = out.len();
                 out.extend_from_slice(row.patient.unwrap_or_default().as_bytes());
                 let key = row.patient.map(|_| out.len() - start);
-                self.program.write_derived(plan, &rules, row, out);
+                self.write_derived(plan, &rules, row, out);
                 key
             });
         }

@@ -1,5 +1,6 @@
 //! Readings as the stream's own store keeps them.
 
+use super::alert::Marks;
 use super::record::write_int;
 use super::step::Row;
 use super::{Program, Workspace};
@@ -23,9 +24,17 @@ impl Program {
         let batch = &workspace.batch;
         let value = record.value.unwrap_or_default();
         let patient = batch.patients[0].and_then(|slice| std::str::from_utf8(batch.bytes(slice, value)).ok());
-        let row = Row { index: 0, batch, record, patient, time: batch.times[0], undeclared: &batch.undeclared };
+        let row = Row {
+            index: 0,
+            batch,
+            record,
+            patient,
+            time: batch.times[0],
+            undeclared: &batch.undeclared,
+            standing: Marks::default(),
+        };
         let mut id = Vec::new();
-        self.write_place(&row, &mut id);
+        self.write_place(record.partition, row.place(), &mut id);
         document.extend_from_slice(b"{\"_id\":\"");
         document.extend_from_slice(&id);
         document.push(b'"');

@@ -46,6 +46,8 @@ pub(crate) struct Batch {
     pub(crate) times: Vec<i64>,
     /// Per row: the patient, if any.
     pub(crate) patients: Vec<Option<Slice>>,
+    /// Per row: whether the Kafka key is another than the patient.
+    pub(crate) misplaced: Vec<bool>,
     /// In order of rows.
     pub(crate) undeclared: Vec<Undeclared>,
     pub(crate) arena: Vec<u8>,
@@ -69,8 +71,20 @@ impl Batch {
         self.records.clear();
         self.times.clear();
         self.patients.clear();
+        self.misplaced.clear();
         self.undeclared.clear();
         self.arena.clear();
+    }
+
+    /// One reading in which nothing is known: what there is when nothing comes.
+    pub(crate) fn reset_to_nothing(&mut self, schema: &Schema) {
+        self.reset(schema, 1);
+        self.columns.iter_mut().for_each(|column| column.missing.set(0));
+        self.open_row();
+        self.records.push(0);
+        self.times.push(0);
+        self.patients.push(None);
+        self.misplaced.push(false);
     }
 
     /// How many readings there are.

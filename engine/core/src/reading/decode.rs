@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::instant::has_rfc3339;
 use super::value::{Value, judge};
-use super::{Batch, DeadLetter, Limits, Reason, Record, Slice, Undeclared};
+use super::{Batch, DeadLetter, Limits, Reason, Record, Slice, Stage, Undeclared};
 use crate::json::{JsonError, Kind, Scanner, Token, quoted, unescape};
 use crate::types::{FieldId, Schema, Type};
 
@@ -15,7 +15,7 @@ use crate::types::{FieldId, Schema, Type};
 const RESERVED: [&str; 7] = ["_id", "patient", "ts", "rules", "origin", "late", "misplaced"];
 
 /// The first millisecond after the year 2100.
-const END_OF_2100: i64 = 4_133_980_800_000;
+pub(super) const END_OF_2100: i64 = 4_133_980_800_000;
 
 /// Undeclared fields of one reading up to which names are compared pair by pair.
 const FEW: usize = 8;
@@ -67,6 +67,8 @@ pub(crate) struct Memory {
     /// Per field: the place of its value in this reading.
     tokens: Vec<Option<Token>>,
     pub(crate) seen: Seen,
+    /// Whether the stream has several partitions: a record without a key may then lie in any of them.
+    pub(crate) several: bool,
 }
 
 impl Memory {
@@ -236,7 +238,12 @@ impl Decoder {
     fn row(&self, index: u32, time: i64, record: &Record<'_>, text: &str, memory: &mut Memory, batch: &mut Batch) {
         let row = batch.rows();
         batch.open_row();
-        let patient = self.patient(record, text, memory, batch);
+        let patient = self.patient(record, text, batch, memory);
+        batch.misplaced.push(patient.is_some_and(|patient| {
+            let name = batch.bytes(patient, text.as_bytes());
+            record.key.map_or(memory.several, |key| key != name)
+        }));
+        memory.seen.misplaced += u64::from(batch.misplaced[row]);
         for (field, token) in memory.tokens.iter().enumerate() {
             let field = FieldId(field as u32);
             if Some(field) == self.schema.key && patient.is_some() {
@@ -280,7 +287,7 @@ impl Decoder {
 
     /// The patient: a non-empty text or an integer of the key field, or else Kafka's key; written to the key field's
     /// column if there is one.
-    fn patient(&self, record: &Record<'_>, text: &str, memory: &mut Memory, batch: &mut Batch) -> Option<Slice> {
+    fn patient(&self, record: &Record<'_>, text: &str, batch: &mut Batch, memory: &Memory) -> Option<Slice> {
         let row = batch.rows();
         let token = self.schema.key.and_then(|key| memory.tokens[key.index()]);
         let own = self.schema.key.zip(token).and_then(|(key, token)| self.own_patient(key, token, text, batch));
@@ -290,9 +297,8 @@ impl Decoder {
             (None, Some(key)) => batch.keep(key.as_bytes()),
             (None, None) => return None,
         };
-        let name = batch.bytes(patient, text.as_bytes());
-        memory.seen.misplaced += u64::from(record.key.is_some_and(|key| key != name));
         if let Some(key) = self.schema.key {
+            let name = batch.bytes(patient, text.as_bytes());
             let written = quoted(&String::from_utf8_lossy(name));
             let raw = batch.keep(&written);
             batch.set_raw(row, key, raw);
@@ -335,8 +341,9 @@ fn not_json(error: JsonError) -> DeadLetter {
     dead(Reason::NotJson, format!("the value is not strict JSON: {error}"))
 }
 
+/// A record that is no reading.
 fn dead(reason: Reason, sentence: String) -> DeadLetter {
-    DeadLetter { reason, sentence }
+    DeadLetter { stage: Stage::Reading, reason, sentence }
 }
 
 /// Where a token stands, quotes included.

@@ -1,5 +1,7 @@
 //! One field's value: known, missing or invalid, by the field's declaration ("Fields and their values" of the language).
 
+use super::Reason;
+use super::decode::END_OF_2100;
 use super::instant::parse_rfc3339;
 use crate::json::{Kind, Token, number, unescape};
 use crate::types::{Field, Type};
@@ -12,6 +14,23 @@ pub(crate) enum Value {
     Known(f64),
     Missing,
     Invalid,
+}
+
+/// A time as a reading's is read: epoch milliseconds or RFC 3339 text, from 1970 to 2100.
+pub(crate) fn read_time(token: Token, record: &str) -> Result<i64, Reason> {
+    let field = Field {
+        name: String::new(),
+        kind: Type::Time,
+        range: None,
+        unit: None,
+        missing: Vec::new(),
+        missing_texts: Vec::new(),
+    };
+    match judge(&field, token, record) {
+        Value::Known(time) if (0..END_OF_2100).contains(&(time as i64)) => Ok(time as i64),
+        Value::Known(_) => Err(Reason::TimeOutOfRange),
+        Value::Missing | Value::Invalid => Err(Reason::UnreadableTime),
+    }
 }
 
 /// Judges a token of `record` by the field's declaration. What it yields for a text field holds for the text too.

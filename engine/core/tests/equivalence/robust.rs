@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use triage_core::program::{Limits, OutputKind, Outputs, Program, Workspace};
+use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
@@ -22,7 +22,7 @@ stream research {
   store readings
 }
 topic everyone { fields all store everything notify "nurse" }
-everyone.known when age is known and note is not invalid alert info "{age} {cp} {note} {seen} {fbs}"
+everyone.known when age is known and note is not invalid alert info "{age} {cp} {note} {seen} {fbs}" each reading
 everyone.rest when age is not known or age > 60 or cp = typical or fbs
 "#;
 
@@ -124,7 +124,8 @@ fn outputs_are_appended() {
     let mut outputs = Outputs::default();
     let mut workspace = Workspace::default();
     for _ in 0..2 {
-        program.step(&[record_of(b"{\"age\":61}"), record_of(b"x")], &Limits::default(), &mut workspace, &mut outputs);
+        let records = [record_of(b"{\"age\":61}"), record_of(b"x")];
+        program.step(&records, &Limits::default(), &mut States::new(1), &mut workspace, &mut outputs);
     }
     let dead: Vec<bool> = outputs.iter().map(|output| matches!(output.kind, OutputKind::DeadLetter(_))).collect();
     assert_eq!(dead, [false, false, true, false, false, true]);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use triage_core::compile::compile;
 use triage_core::diagnostic::{Diagnostic, Style, render};
-use triage_core::program::{Counts, Limits, OutputKind, Outputs, Program, Workspace};
+use triage_core::program::{Counts, Limits, OutputKind, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::{FileId, SourceFile};
 use triage_core::syntax;
@@ -39,6 +39,7 @@ pub(crate) fn oracle(files: &[SourceFile], version: &str) -> Oracle {
 
 /// Steps the program over the records in batches of these sizes, over and over.
 pub(crate) fn run_program(program: &Program, records: &[Record<'_>], limits: &Limits, sizes: &[usize]) -> Ran {
+    let mut states = States::new(1);
     let mut workspace = Workspace::default();
     let mut outputs = Outputs::default();
     let mut sent = Vec::new();
@@ -49,7 +50,8 @@ pub(crate) fn run_program(program: &Program, records: &[Record<'_>], limits: &Li
         }
         let batch = &records[done..records.len().min(done + size)];
         outputs.clear();
-        program.step(batch, limits, &mut workspace, &mut outputs);
+        program.step(batch, limits, &mut states, &mut workspace, &mut outputs);
+        states.commit();
         sent.extend(outputs.iter().map(|output| {
             let topic = |id: triage_core::program::TopicId| program.topics()[id.0 as usize].name.clone();
             Sent {

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use triage_core::program::{Limits, OutputKind, Outputs, Program, Workspace};
-use triage_core::reading::Record;
+use serde_json::value::RawValue;
+use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspace};
+use triage_core::reading::{Record, parse_instant};
 
 use super::Failure;
 use super::source::{Flags, Source};
@@ -16,11 +17,19 @@ use super::source::{Flags, Source};
 pub(crate) struct Args {
     /// The readings, one JSON object a line; `-` reads standard input
     file: PathBuf,
-    /// Let time pass after the last line, until this time in epoch milliseconds; no rule waits for time yet
-    #[arg(long, value_name = "TIME")]
-    until: Option<u64>,
+    /// Let time pass after the last line, until this time: epoch milliseconds, or RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    until: Option<i64>,
     #[command(flatten)]
     flags: Flags,
+}
+
+/// A time as readings have it.
+fn instant(text: &str) -> Result<i64, &'static str> {
+    let digits = text.parse::<u64>().ok().and_then(|ms| i64::try_from(ms).ok());
+    digits
+        .or_else(|| parse_instant(text))
+        .ok_or("expected epoch milliseconds, or RFC 3339 such as 2026-01-31T12:00:00Z")
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -33,8 +42,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     } else {
         Box::new(BufReader::new(File::open(&args.file).map_err(unreadable)?))
     };
-    let mut replay =
-        Replay { program: &compiled.program, time: 0, workspace: Workspace::default(), outputs: Outputs::default() };
+    let mut replay = Replay::new(&compiled.program);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut line = Vec::new();
     for offset in 0.. {
@@ -44,57 +52,98 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
         let ended = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = ended.strip_suffix(b"\r").unwrap_or(ended);
-        if is_acknowledgement(text) {
-            continue;
+        replay.line(offset, text);
+        if is_gone(replay.print(text, &mut out))? {
+            return Ok(());
         }
-        match replay.line(offset, text, &mut out) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-            result => result.map_err(|error| Failure::World(format!("standard output: {error}")))?,
+    }
+    if let Some(until) = args.until {
+        replay.until(until);
+        if is_gone(replay.print(b"", &mut out))? {
+            return Ok(());
         }
     }
     out.flush().map_err(|error| Failure::World(format!("standard output: {error}")))
 }
 
+/// Whether the reader of our output has gone away.
+fn is_gone(printed: std::io::Result<()>) -> Result<bool, Failure> {
+    match printed {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(Failure::World(format!("standard output: {error}"))),
+        Ok(()) => Ok(false),
+    }
+}
+
 /// An acknowledgement in the place of a reading.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Acknowledgement {
-    #[serde(rename = "acknowledge")]
-    _acknowledge: Acknowledged,
+struct Acknowledgement<'a> {
+    #[serde(borrow)]
+    acknowledge: &'a RawValue,
 }
 
+/// A pause in the place of a reading.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Acknowledged {
-    #[serde(rename = "id")]
-    _id: String,
-    #[serde(rename = "by")]
-    _by: String,
-    #[serde(rename = "ts")]
-    _ts: u64,
+struct Pause {
+    #[serde(rename = "pause")]
+    _pause: serde::de::IgnoredAny,
 }
 
-/// Whether a line acknowledges. There are no open episodes yet, and one of no open episode is ignored.
-fn is_acknowledgement(line: &[u8]) -> bool {
-    line.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<Acknowledgement>(line).is_ok()
+/// What a line says about alerts, in the form of the topic `acknowledgements`; `None` for a reading.
+fn about_alerts(line: &[u8]) -> Option<&[u8]> {
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    if let Ok(acknowledgement) = serde_json::from_slice::<Acknowledgement<'_>>(line) {
+        return Some(acknowledgement.acknowledge.get().as_bytes());
+    }
+    serde_json::from_slice::<Pause>(line).is_ok().then_some(line)
 }
+
+/// Kafka's time is that of no arrival.
+const LIMITS: Limits = Limits { value_bytes: 1_000_000, skew_ms: None };
 
 /// A run of a program over lines.
 struct Replay<'a> {
     program: &'a Program,
     /// The time of the last line that was a reading.
     time: i64,
+    states: States,
     workspace: Workspace,
     outputs: Outputs,
 }
 
-impl Replay<'_> {
-    fn line(&mut self, offset: i64, line: &[u8], out: &mut impl Write) -> std::io::Result<()> {
-        let record = Record { key: None, value: Some(line), timestamp: Some(self.time), partition: 0, offset };
-        let limits = Limits { skew_ms: None, ..Limits::default() };
-        self.outputs.clear();
-        self.program.step(&[record], &limits, &mut self.workspace, &mut self.outputs);
-        self.time = self.workspace.times().last().copied().unwrap_or(self.time);
+impl<'a> Replay<'a> {
+    fn new(program: &'a Program) -> Self {
+        let (workspace, outputs) = (Workspace::default(), Outputs::default());
+        Self { program, time: 0, states: States::new(1), workspace, outputs }
+    }
+
+    fn line(&mut self, offset: i64, line: &[u8]) {
+        let Self { program, states, workspace, outputs, time } = self;
+        let value = about_alerts(line);
+        let record =
+            Record { key: None, value: Some(value.unwrap_or(line)), timestamp: Some(*time), partition: 0, offset };
+        match value {
+            Some(_) => program.acknowledge(&record, &LIMITS, states, workspace, outputs),
+            None => {
+                program.step(&[record], &LIMITS, states, workspace, outputs);
+                *time = workspace.times().last().copied().unwrap_or(*time);
+            }
+        }
+        states.commit();
+    }
+
+    /// Lets time pass.
+    fn until(&mut self, time: i64) {
+        let Self { program, states, workspace, outputs, .. } = self;
+        program.advance(0, time, states, workspace, outputs);
+    }
+
+    /// Prints what has been sent since it was last asked; `line` is what a dead letter keeps.
+    fn print(&mut self, line: &[u8], out: &mut impl Write) -> std::io::Result<()> {
         for output in self.outputs.iter() {
             match &output.kind {
                 OutputKind::Derived(topic) => self.output(&self.program.topic(*topic).name, output, out)?,
@@ -108,6 +157,7 @@ impl Replay<'_> {
                 }
             }
         }
+        self.outputs.clear();
         Ok(())
     }
 

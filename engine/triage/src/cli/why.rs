@@ -35,7 +35,7 @@ fn failure(error: &ExplainError) -> Failure {
         ExplainError::NoSuchRule { nearest: Some(nearest), .. } => {
             Failure::Usage(format!("{error}; did you mean `{nearest}`?"))
         }
-        ExplainError::NoSuchRule { .. } | ExplainError::DeadLetter(_) => Failure::Usage(error.to_string()),
+        other => Failure::Usage(other.to_string()),
     }
 }
 
@@ -52,6 +52,9 @@ fn print(explanation: &Explanation) {
         for value in &part.values {
             println!("{:<8}{indent}  {value}", "");
         }
+    }
+    if explanation.remembers {
+        println!("\njudged as the first reading of its patient: the rule looks back at earlier ones");
     }
     if !explanation.blame.is_empty() {
         println!("\nto blame:");

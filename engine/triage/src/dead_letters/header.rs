@@ -2,8 +2,6 @@
 
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 
-use super::Stage;
-
 /// Who refused the record.
 pub(crate) const STAGE: &str = "stage";
 /// The short code of the reason.
@@ -55,8 +53,8 @@ impl<'a> Origin<'a> {
 }
 
 /// All headers of a dead letter.
-pub(crate) fn of_letter(stage: Stage, reason: &str, sentence: &str, origin: &Origin<'_>) -> OwnedHeaders {
-    let headers = with(OwnedHeaders::new_with_capacity(8), STAGE, stage.as_str());
+pub(crate) fn of_letter(stage: &str, reason: &str, sentence: &str, origin: &Origin<'_>) -> OwnedHeaders {
+    let headers = with(OwnedHeaders::new_with_capacity(8), STAGE, stage);
     let headers = with(headers, REASON, reason);
     origin.write(with(headers, SENTENCE, sentence))
 }
@@ -79,7 +77,7 @@ mod tests {
     fn what_is_written_is_read() {
         for timestamp in [Some(17), None] {
             let origin = Origin { topic: "research", partition: 3, offset: 42, timestamp };
-            let headers = of_letter(Stage::Document, "refused", "why", &origin);
+            let headers = of_letter("document", "refused", "why", &origin);
             assert_eq!(Origin::read(&headers), Some(origin));
             assert_eq!((text(&headers, STAGE), text(&headers, REASON)), (Some("document"), Some("refused")));
         }

@@ -77,6 +77,8 @@ impl TopicError {
 pub(crate) struct Layout {
     /// The largest record that a producer may have to send.
     pub(crate) largest_record: usize,
+    /// The stream's partitions.
+    pub(crate) partitions: i32,
 }
 
 /// Makes and checks topics. One client for the life of the engine: making one takes longer than all it asks.
@@ -146,7 +148,7 @@ impl Topics {
         for (topic, purpose) in survey.missing() {
             make_output(&admin, topic, *purpose, &survey.needed)?;
         }
-        Ok(Layout { largest_record: survey.needed.roomy() })
+        Ok(Layout { largest_record: survey.needed.roomy(), partitions: survey.needed.partitions })
     }
 
     /// Looks whether all is still as it must be; makes nothing.

@@ -46,7 +46,7 @@ impl Batch {
         };
         let made = match route.content {
             Content::Readings => Ok(maker.reading(record)),
-            Content::Derived => document::of_derived(record.payload()).map(Some),
+            Content::Derived => document::of_derived(record.payload(), maker.program()).map(Some),
             Content::Alerts if record.payload().is_none() => Ok(None),
             Content::Alerts => document::of_alert(record.payload()).map(Some),
         };

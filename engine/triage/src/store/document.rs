@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use triage_core::program::Program;
 
 /// Why a record is no document. No variant shows a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +27,12 @@ pub(crate) struct Body {
     pub(crate) json: String,
 }
 
-/// What of a derived record makes its `_id`: the place of its reading.
+/// What of a derived record makes its `_id`: the place of its reading, and the rule if that waits for silence.
 #[derive(Deserialize)]
 struct DerivedHead<'a> {
     ts: i64,
+    #[serde(borrow, default)]
+    rules: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     origin: Origin<'a>,
     #[serde(rename = "_id")]
@@ -56,12 +59,21 @@ struct AlertHead<'a> {
     own_id: Option<IgnoredAny>,
 }
 
-/// The document of a derived record.
-pub(crate) fn of_derived(value: Option<&[u8]>) -> Result<Body, Unfit> {
+/// The document of a derived record. That of a silence bears the time at which it was long enough; its place is that of the
+/// reading before, so that two silences after one reading are told apart by their rules.
+pub(crate) fn of_derived(value: Option<&[u8]>, program: &Program) -> Result<Body, Unfit> {
     let text = text(value)?;
     let head: DerivedHead<'_> = read(text, "derived record")?;
     let Origin { topic, partition, offset } = head.origin;
-    with_id(format!("{topic}/{partition}/{offset}@{}", head.ts), head.own_id, text)
+    let silence = match head.rules.as_slice() {
+        [rule] => program.silence(rule).map(|hold| (rule, hold)),
+        _ => None,
+    };
+    let id = match silence {
+        Some((rule, hold)) => format!("{topic}/{partition}/{offset}@{}/{rule}", head.ts.saturating_sub(hold)),
+        None => format!("{topic}/{partition}/{offset}@{}", head.ts),
+    };
+    with_id(id, head.own_id, text)
 }
 
 /// The document of an alert.
@@ -107,9 +119,23 @@ mod tests {
 
     #[test]
     fn a_derived_record_is_named_by_its_reading_and_keeps_its_bytes() {
-        let body = of_derived(Some(DERIVED.as_bytes())).unwrap();
+        let body = of_derived(Some(DERIVED.as_bytes()), &program()).unwrap();
         assert_eq!(body.id, "research/0/42@1700000000123");
         assert_eq!(body.json, format!(r#"{{"_id":"research/0/42@1700000000123",{}"#, &DERIVED[1..]));
+    }
+
+    fn program() -> Program {
+        let text =
+            "stream research { trestbps: int }\nvitals.silent when no reading for 5m\nstroke when trestbps > 1\n";
+        let file = triage_core::source::SourceFile { path: "a.rules".into(), text: text.into() };
+        triage_core::compile::compile(&[file]).unwrap().0
+    }
+
+    #[test]
+    fn a_silence_is_named_by_the_reading_before_and_its_rule() {
+        let record = r#"{"patient":"p1","ts":300042,"rules":["vitals.silent"],"origin":{"topic":"research","partition":0,"offset":7,"ruleset":"9f2c1a"}}"#;
+        let body = of_derived(Some(record.as_bytes()), &program()).unwrap();
+        assert_eq!(body.id, "research/0/7@42/vitals.silent");
     }
 
     #[test]
@@ -124,20 +150,20 @@ mod tests {
     #[test]
     fn an_odd_topic_is_escaped() {
         let record = r#"{"ts":1,"origin":{"topic":"a\"b","partition":0,"offset":1}}"#;
-        let body = of_derived(Some(record.as_bytes())).unwrap();
+        let body = of_derived(Some(record.as_bytes()), &program()).unwrap();
         assert_eq!(body.id, "a\"b/0/1@1");
         assert!(body.json.starts_with(r#"{"_id":"a\"b/0/1@1","ts":1"#), "{}", body.json);
     }
 
     #[test]
     fn what_the_engine_does_not_write_is_unfit_and_no_value_is_told() {
-        let unfit = |text: &str| of_derived(Some(text.as_bytes())).unwrap_err();
+        let unfit = |text: &str| of_derived(Some(text.as_bytes()), &program()).unwrap_err();
         for text in ["", "7", "[1]", "{}", "{\"ts\":\"secret\"}", "{\"ts\":1}", "{\"ts\":1,\"ts\":2}", "{\"ts\":1"] {
             let told = unfit(text).to_string();
             assert!(told.starts_with("the record is not a derived record"), "{text}: {told}");
             assert!(!told.contains("secret"));
         }
-        assert_eq!(of_derived(None).unwrap_err(), Unfit::NoValue);
+        assert_eq!(of_derived(None, &program()).unwrap_err(), Unfit::NoValue);
         assert_eq!(of_alert(Some(b"\xff")).unwrap_err(), Unfit::NotUtf8);
         assert_eq!(unfit(r#"{"_id":7,"ts":1,"origin":{"topic":"a","partition":0,"offset":1}}"#), Unfit::OwnId);
     }

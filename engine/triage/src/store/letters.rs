@@ -63,7 +63,7 @@ fn sent(letter: &Letter) -> Sent<'_> {
     let Taken { record, resent, .. } = &*letter.taken;
     let (partition, timestamp) = (record.partition(), record.timestamp().to_millis());
     let origin = Origin { topic: record.topic(), partition, offset: record.offset(), timestamp };
-    let headers = header::of_letter(Stage::Document, letter.reason, &letter.sentence, &origin);
+    let headers = header::of_letter(Stage::Document.as_str(), letter.reason, &letter.sentence, &origin);
     let headers = match resent {
         Some(earlier) => header::with(headers, header::RESENT, earlier),
         None => headers,

@@ -1,12 +1,14 @@
-//! Steps a batch through the rule set and hands the outputs to the open transaction.
+//! Steps a batch through the rule set and hands the outputs to the open transaction. The state is kept in memory: it goes back
+//! with an aborted transaction, and is lost with the worker.
 
 use std::sync::Arc;
 
-use triage_core::program::{DeadLetter, Limits, Output, OutputKind, Outputs, Program, Reason, TopicId, Workspace};
+use triage_core::program::{
+    DeadLetter, Limits, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
+};
 use triage_core::reading::Record;
 
 use crate::config::EngineConfig;
-use crate::dead_letters::Stage;
 use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
@@ -20,7 +22,16 @@ pub(crate) struct Judge {
     outputs: Outputs,
     /// `alerts.<topic>`, by topic.
     alert_topics: Vec<String>,
+    states: States,
+    /// What reloads have to say before anything else, until it is committed.
+    farewells: Vec<Farewell>,
     sent: SentCounts,
+}
+
+/// The ends of the episodes of rules that are gone, which go where the rule set before sent them.
+struct Farewell {
+    alert_topics: Vec<String>,
+    outputs: Outputs,
 }
 
 /// What a transaction has sent.
@@ -35,7 +46,7 @@ pub(crate) struct SentCounts {
 }
 
 impl Judge {
-    pub(crate) fn new(current: Arc<Current>, config: &EngineConfig) -> Self {
+    pub(crate) fn new(current: Arc<Current>, config: &EngineConfig, partitions: i32) -> Self {
         let skew = i64::try_from(config.max_skew.as_millis()).unwrap_or(i64::MAX);
         let alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
         let mut judge = Self {
@@ -44,10 +55,51 @@ impl Judge {
             workspace: Workspace::default(),
             outputs: Outputs::default(),
             alert_topics,
+            states: States::new(partitions),
+            farewells: Vec::new(),
             sent: SentCounts::default(),
         };
         judge.forget();
         judge
+    }
+
+    /// Goes on with another rule set, between two transactions.
+    pub(crate) fn take_up(&mut self, current: Arc<Current>) {
+        let mut outputs = Outputs::default();
+        let migration = current.program.take_over(&self.current.program, &mut self.states, &mut outputs);
+        tracing::info!(
+            kept = migration.kept.len(),
+            started = migration.started.len(),
+            dropped = migration.dropped.len(),
+            moved = migration.moved.len(),
+            resolved = migration.resolved.values().sum::<u64>(),
+            "the state goes on under the new rules"
+        );
+        let topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
+        let alert_topics = std::mem::replace(&mut self.alert_topics, topics);
+        if !outputs.is_empty() {
+            self.farewells.push(Farewell { alert_topics, outputs });
+        }
+        self.current = current;
+        self.workspace = Workspace::default();
+        self.forget();
+    }
+
+    /// The transaction has become true.
+    pub(crate) fn commit(&mut self) {
+        self.states.commit();
+        self.farewells.clear();
+    }
+
+    /// The transaction has not.
+    pub(crate) fn rollback(&mut self) {
+        self.states.rollback();
+        self.forget();
+    }
+
+    /// Forgets partitions that are ours no longer.
+    pub(crate) fn drop_partitions(&mut self, partitions: &[i32]) {
+        partitions.iter().for_each(|partition| self.states.drop_partition(*partition));
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -79,9 +131,16 @@ impl Judge {
         records: &[Record<'_>],
         transactions: &Transactions,
     ) -> Result<(), TransactionError> {
+        for farewell in &self.farewells {
+            for output in farewell.outputs.iter() {
+                let OutputKind::Alert(topic) = output.kind else { continue };
+                transactions.send(sent(&farewell.alert_topics[topic.0 as usize], &farewell.outputs, output))?;
+            }
+        }
         for chunk in records.chunks(Program::MAX_BATCH) {
             self.outputs.clear();
-            self.current.program.step(chunk, &self.limits, &mut self.workspace, &mut self.outputs);
+            let Self { current, limits, states, workspace, outputs, .. } = self;
+            current.program.step(chunk, limits, states, workspace, outputs);
             self.send(chunk, transactions)?;
         }
         Ok(())
@@ -91,8 +150,8 @@ impl Judge {
         for output in self.outputs.iter() {
             let Some(record) = chunk.get(output.row) else { continue };
             let sent = match &output.kind {
-                OutputKind::Derived(topic) => self.derived(*topic, output, record),
-                OutputKind::Alert(topic) => self.alert(*topic, output, record),
+                OutputKind::Derived(topic) => self.derived(*topic, output),
+                OutputKind::Alert(topic) => sent(&self.alert_topics[topic.0 as usize], &self.outputs, output),
                 OutputKind::DeadLetter(letter) => dead_letter(letter, self.program().stream(), record),
             };
             transactions.send(sent)?;
@@ -101,24 +160,20 @@ impl Judge {
         Ok(())
     }
 
-    fn derived<'a>(&'a self, topic: TopicId, output: &'a Output, record: &Record<'_>) -> Sent<'a> {
-        self.output(&self.program().topics()[topic.0 as usize].name, output, record)
+    fn derived<'a>(&'a self, topic: TopicId, output: &'a Output) -> Sent<'a> {
+        sent(&self.program().topics()[topic.0 as usize].name, &self.outputs, output)
     }
+}
 
-    fn alert<'a>(&'a self, topic: TopicId, output: &'a Output, record: &Record<'_>) -> Sent<'a> {
-        self.output(&self.alert_topics[topic.0 as usize], output, record)
-    }
-
-    /// Outputs keep the number of their reading's partition and its Kafka time.
-    fn output<'a>(&'a self, topic: &'a str, output: &'a Output, record: &Record<'_>) -> Sent<'a> {
-        Sent {
-            topic,
-            partition: record.partition,
-            key: self.outputs.key(output),
-            value: Some(self.outputs.value(output)),
-            timestamp: record.timestamp,
-            headers: None,
-        }
+/// Outputs keep the number of the partition, and the Kafka time, of the reading that brings them about.
+fn sent<'a>(topic: &'a str, outputs: &'a Outputs, output: &'a Output) -> Sent<'a> {
+    Sent {
+        topic,
+        partition: output.partition,
+        key: outputs.key(output),
+        value: Some(outputs.value(output)),
+        timestamp: output.timestamp,
+        headers: None,
     }
 }
 
@@ -148,6 +203,6 @@ fn dead_letter<'a>(letter: &DeadLetter, stream: &str, record: &Record<'a>) -> Se
         key: record.key,
         value: record.value,
         timestamp: record.timestamp,
-        headers: Some(header::of_letter(Stage::Reading, letter.reason.as_str(), &letter.sentence, &origin)),
+        headers: Some(header::of_letter(letter.stage.as_str(), letter.reason.as_str(), &letter.sentence, &origin)),
     }
 }

@@ -37,6 +37,8 @@ const TROUBLE: u32 = 3;
 pub(crate) struct Clients {
     consumer: StreamConsumer,
     transactions: Transactions,
+    /// The stream's partitions.
+    partitions: i32,
 }
 
 impl Clients {
@@ -48,7 +50,7 @@ impl Clients {
         let transactions = Transactions::open(&producer, OPENING).map_err(WorkerError::Open)?;
         let stream = shared.current.load().program.stream().to_owned();
         let consumer = subscribe(&properties::consumer(&shared.config.kafka), &stream).map_err(WorkerError::Open)?;
-        Ok(Self { consumer, transactions })
+        Ok(Self { consumer, transactions, partitions: layout.partitions })
     }
 }
 
@@ -74,7 +76,7 @@ impl<'c> Session<'c> {
             index,
             shared,
             clients,
-            judge: Judge::new(shared.current.load_full(), &shared.config.engine),
+            judge: Judge::new(shared.current.load_full(), &shared.config.engine, clients.partitions),
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
             connected: true,
@@ -118,7 +120,7 @@ impl<'c> Session<'c> {
         if current.generation == self.judge.generation() {
             return;
         }
-        self.judge = Judge::new(Arc::clone(&current), &self.shared.config.engine);
+        self.judge.take_up(Arc::clone(&current));
         self.announce();
     }
 
@@ -217,6 +219,7 @@ impl<'c> Session<'c> {
     }
 
     fn forget_partitions(&mut self, partitions: &[i32]) {
+        self.judge.drop_partitions(partitions);
         for partition in partitions {
             self.committed.remove(partition);
             if self.shared.board.withdraw(*partition, self.index) {
@@ -261,7 +264,7 @@ impl<'c> Session<'c> {
         tracing::warn!(worker = self.index, %error, records = records.len(), "a transaction is aborted and tried again");
         self.shared.metrics.aborted();
         self.has_aborted(&error);
-        self.judge.forget();
+        self.judge.rollback();
         if let Err(failed) = self.clients.transactions.abort() {
             return Err(WorkerError::NotAborted { cause: Box::new(error), error: Box::new(failed) });
         }
@@ -272,7 +275,7 @@ impl<'c> Session<'c> {
 
     fn attempt(&mut self, batch: &Batch<'c>, records: &[Record<'_>]) -> Result<(), TransactionError> {
         let begun = Instant::now();
-        let Clients { consumer, transactions } = self.clients;
+        let Clients { consumer, transactions, .. } = self.clients;
         transactions.begin()?;
         self.judge.judge(records, transactions)?;
         let sent = Instant::now();
@@ -286,6 +289,7 @@ impl<'c> Session<'c> {
             return Err(TransactionError::Lost);
         }
         transactions.commit(&offsets, &group)?;
+        self.judge.commit();
         self.publish(records, ends, begun, sent);
         Ok(())
     }

@@ -29,7 +29,8 @@ topic every { fields all }
 "#;
 
 /// Every reading goes to `every`; those above 100 to `high`, with an alert.
-pub(crate) const RULES: &str = "every.one when v is known\nhigh.big when v > 100 alert high \"v is {v}\"\n";
+pub(crate) const RULES: &str =
+    "every.one when v is known\nhigh.big when v > 100 alert high \"v is {v}\" each reading\n";
 
 pub(crate) struct Bed {
     pub(crate) broker: SocketAddr,

@@ -174,7 +174,7 @@ fn is_high_fever(reading: &Reading<'_>) -> bool {
 mod tests {
     use triage_bench::readings::{Keys, readings, records};
     use triage_core::compile::compile;
-    use triage_core::program::{Limits, OutputKind, Outputs, Program, Workspace};
+    use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspace};
     use triage_core::source::SourceFile;
 
     use super::*;
@@ -183,7 +183,7 @@ mod tests {
         let text = include_str!("../../../e2e/ward.rules").to_owned();
         let (program, _) = compile(&[SourceFile { path: "ward.rules".into(), text }]).expect("ward.rules is right");
         let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
-        program.step(&records(values), &Limits::default(), &mut workspace, &mut outputs);
+        program.step(&records(values), &Limits::default(), &mut States::new(1), &mut workspace, &mut outputs);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let all = outputs.iter().map(|output| {
             let topic = match output.kind {
