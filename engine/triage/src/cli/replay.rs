@@ -126,12 +126,11 @@ impl<'a> Replay<'a> {
         let value = about_alerts(line);
         let record =
             Record { key: None, value: Some(value.unwrap_or(line)), timestamp: Some(*time), partition: 0, offset };
-        match value {
-            Some(_) => program.acknowledge(&record, &LIMITS, states, workspace, outputs),
-            None => {
-                program.step(&[record], &LIMITS, states, workspace, outputs);
-                *time = workspace.times().last().copied().unwrap_or(*time);
-            }
+        if value.is_some() {
+            program.acknowledge(&record, &LIMITS, states, workspace, outputs);
+        } else {
+            program.step(&[record], &LIMITS, states, workspace, outputs);
+            *time = workspace.times().last().copied().unwrap_or(*time);
         }
         states.commit();
     }

@@ -99,7 +99,9 @@ impl Judge {
 
     /// Forgets partitions that are ours no longer.
     pub(crate) fn drop_partitions(&mut self, partitions: &[i32]) {
-        partitions.iter().for_each(|partition| self.states.drop_partition(*partition));
+        for partition in partitions {
+            self.states.drop_partition(*partition);
+        }
     }
 
     pub(crate) fn generation(&self) -> u64 {
