@@ -64,6 +64,20 @@ impl States {
         self.find(partition)?.time()
     }
 
+    /// A moment, in epoch milliseconds, before which nothing in the partition becomes due.
+    pub fn next_timer(&self, partition: i32) -> Option<i64> {
+        self.find(partition)?.next_timer()
+    }
+
+    /// Takes in the partitions of `others`, in the place of what was known of them. Both must be of one program.
+    pub fn adopt(&mut self, others: Self) {
+        for partition in others.partitions {
+            self.drop_partition(partition.number());
+            let position = self.position(partition.number());
+            self.partitions[position] = partition;
+        }
+    }
+
     /// The patients of a partition in order, by bytes.
     pub fn patients(&self, partition: i32) -> Vec<&str> {
         self.find(partition).map(Partition::ids).unwrap_or_default()

@@ -72,6 +72,10 @@ pub struct EngineConfig {
     pub max_skew: Duration,
     /// How long a stop may take before the process ends all the same.
     pub stop_grace: Duration,
+    /// How old the last snapshot of a patient's state may be, who has changed since.
+    pub snapshot_age: Duration,
+    /// Whether to begin without the state that is kept.
+    pub fresh_state: bool,
 }
 
 /// `[http]`

@@ -5,12 +5,14 @@ pub(crate) mod filter;
 pub(crate) mod header;
 pub(crate) mod letter;
 mod marks;
-mod records;
 pub(crate) mod resend;
 pub(crate) mod show;
 
 use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::Offset;
 
+use crate::kafka::records::{ReadError, Records};
 use crate::kafka::rights::explained;
 use crate::kafka::topics::TopicError;
 use crate::kafka::transaction::TransactionError;
@@ -47,14 +49,9 @@ pub(crate) enum DeadLetterError {
     /// A Kafka client failed.
     #[error("the broker cannot be used: {}", explained(.0))]
     Kafka(#[from] KafkaError),
-    /// Nothing more comes from a topic, and its end is not reached.
-    #[error("the topic `{topic}` cannot be read to its end: nothing came for {seconds} s")]
-    Stuck {
-        /// The topic.
-        topic: String,
-        /// For how long.
-        seconds: u64,
-    },
+    /// A topic cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The topics that a resend needs are not as they must be.
     #[error(transparent)]
     Topics(#[from] TopicError),
@@ -75,4 +72,17 @@ pub(crate) enum DeadLetterError {
     /// What is printed cannot be.
     #[error("standard output: {0}")]
     Output(#[from] std::io::Error),
+}
+
+/// Gives every record of a topic to `take`, partition by partition, each in order. What is written meanwhile is not read.
+fn read_all(
+    records: &Records,
+    topic: &str,
+    mut take: impl FnMut(&BorrowedMessage<'_>) -> Result<(), DeadLetterError>,
+) -> Result<(), DeadLetterError> {
+    for partition in 0..records.partitions(topic)? {
+        let end = records.bounds(topic, partition)?.1;
+        records.read((topic, partition), Offset::Beginning, end, &mut take)?;
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod consumer;
 pub(crate) mod logged;
 pub(crate) mod properties;
+pub(crate) mod records;
 pub(crate) mod rights;
 pub(crate) mod topics;
 pub(crate) mod transaction;

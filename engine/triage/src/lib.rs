@@ -16,5 +16,6 @@ pub mod rules;
 mod shared;
 pub mod shutdown;
 pub mod sink;
+mod state;
 mod store;
 mod worker;

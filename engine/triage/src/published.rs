@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::kafka::rights::explained;
 
-pub(crate) use follow::{Found, find, follow, latest, settle};
+pub(crate) use follow::{Found, find, follow, latest, of_version, settle};
 pub(crate) use set::{PART_BYTES, RuleSet};
 pub(crate) use topic::publish;
 

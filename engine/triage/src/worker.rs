@@ -2,8 +2,11 @@
 //! one stack; nothing is handed to another thread on the way.
 
 mod batch;
+mod idle;
 mod judge;
+mod keeping;
 mod session;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +18,7 @@ use crate::kafka::topics::Layout;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::{Shared, WorkerState};
 use crate::shutdown::Backoff;
+use crate::state::RestoreError;
 pub(crate) use judge::SentCounts;
 use session::Session;
 
@@ -39,6 +43,9 @@ pub(crate) enum WorkerError {
         /// Why it is not aborted.
         error: Box<TransactionError>,
     },
+    /// A partition's state cannot be taken over.
+    #[error(transparent)]
+    Restore(#[from] Box<RestoreError>),
     /// An aborted batch cannot be read again with this consumer.
     #[error("the aborted readings cannot be read again: {0}")]
     Rewind(KafkaError),
@@ -65,7 +72,7 @@ pub(crate) fn run(index: usize, shared: &Arc<Shared>, layout: Layout) {
 
 fn serve(index: usize, shared: &Arc<Shared>, layout: Layout, progressed: &mut bool) -> Result<(), WorkerError> {
     let clients = session::Clients::open(index, shared, layout)?;
-    let mut session = Session::new(index, shared, &clients);
+    let mut session = Session::new(index, shared, &clients)?;
     let result = session.serve();
     *progressed = session.has_committed();
     session.withdraw();

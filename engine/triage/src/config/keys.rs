@@ -102,6 +102,22 @@ pub static KEYS: &[Key] = &[
         },
     ),
     key(
+        "engine.snapshot_age",
+        "30s",
+        "how old the last snapshot of a patient may be who has changed since: readings that are newer are judged again when the \
+         state is restored",
+        |config, text| {
+            duration(text, Duration::from_millis(1)..=Duration::from_hours(24))
+                .map(|age| config.engine.snapshot_age = age)
+        },
+    ),
+    key(
+        "engine.fresh_state",
+        "false",
+        "begin without the state that is kept, once: windows, runs and open episodes are lost",
+        |config, text| boolean(text).map(|fresh| config.engine.fresh_state = fresh),
+    ),
+    key(
         "http.listen",
         "127.0.0.1:9180",
         "address and port of the web side; port 0 takes a free one",

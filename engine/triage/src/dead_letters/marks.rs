@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rdkafka::message::Message;
 
 use super::letter::Letter;
-use super::{DeadLetterError, records};
-use crate::config::KafkaConfig;
+use super::{DeadLetterError, read_all};
+use crate::kafka::records::Records;
 use crate::kafka::topics::DEAD_LETTERS_RESENT;
 
 /// The marks of all letters that have been sent again.
@@ -16,9 +16,9 @@ use crate::kafka::topics::DEAD_LETTERS_RESENT;
 pub(super) struct Marks(HashSet<Vec<u8>>);
 
 impl Marks {
-    pub(super) fn read(config: &KafkaConfig) -> Result<Self, DeadLetterError> {
+    pub(super) fn read(records: &Records) -> Result<Self, DeadLetterError> {
         let mut marks = HashSet::new();
-        records::read(config, DEAD_LETTERS_RESENT, |message| {
+        read_all(records, DEAD_LETTERS_RESENT, |message| {
             marks.extend(message.key().map(<[u8]>::to_vec));
             Ok(())
         })?;

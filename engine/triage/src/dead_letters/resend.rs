@@ -12,9 +12,10 @@ use super::filter::Filter;
 use super::header;
 use super::letter::{Letter, Place};
 use super::marks::{Marks, mark};
-use super::{DeadLetterError, LARGEST, Stage, records};
+use super::{DeadLetterError, LARGEST, Stage, read_all};
 use crate::config::Config;
 use crate::kafka::properties;
+use crate::kafka::records::Records;
 use crate::kafka::topics::{DEAD_LETTERS, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS, RULE_SETS, Topics};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::published;
@@ -47,15 +48,16 @@ pub(crate) fn resend(
     dry_run: bool,
     mut progress: impl FnMut(&Report),
 ) -> Result<Report, DeadLetterError> {
-    let stream = stream(config)?;
-    if records::partitions(&config.kafka, DEAD_LETTERS)? == 0 {
+    let records = Records::new(&config.kafka)?;
+    let stream = stream(config, &records)?;
+    if records.partitions(DEAD_LETTERS)? == 0 {
         return Ok(Report::default());
     }
-    let transactions = if dry_run { None } else { Some(open(config, &stream)?) };
+    let transactions = if dry_run { None } else { Some(open(config, records.partitions(&stream)?)?) };
     // After the id is taken over: nobody else can send and mark any more.
-    let marks = Marks::read(&config.kafka)?;
+    let marks = Marks::read(&records)?;
     let mut resend = Resend { stream, transactions, report: Report::default(), waiting: Vec::new(), bytes: 0 };
-    records::read(&config.kafka, DEAD_LETTERS, |message| {
+    read_all(&records, DEAD_LETTERS, |message| {
         let letter = Letter::new(message);
         if !filter.takes(&letter) {
             return Ok(());
@@ -74,9 +76,9 @@ pub(crate) fn resend(
 }
 
 /// The stream is what the published rules say, not what a letter says.
-fn stream(config: &Config) -> Result<String, DeadLetterError> {
+fn stream(config: &Config, records: &Records) -> Result<String, DeadLetterError> {
     let none = || DeadLetterError::NoRules(config.kafka.group.clone());
-    if records::partitions(&config.kafka, RULE_SETS)? == 0 {
+    if records.partitions(RULE_SETS)? == 0 {
         return Err(none());
     }
     let published = published::latest(config)?.ok_or_else(none)?;
@@ -84,8 +86,7 @@ fn stream(config: &Config) -> Result<String, DeadLetterError> {
     Ok(compiled.program.stream().to_owned())
 }
 
-fn open(config: &Config, stream: &str) -> Result<Transactions, DeadLetterError> {
-    let partitions = records::partitions(&config.kafka, stream)?;
+fn open(config: &Config, partitions: i32) -> Result<Transactions, DeadLetterError> {
     Topics::new(&config.kafka)?.ensure_resent(config, partitions)?;
     // One for all who resend: the later takes over, and the earlier one ends with an error.
     let id = format!("{}-{DEAD_LETTERS}", config.kafka.group);

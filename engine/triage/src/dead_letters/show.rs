@@ -6,8 +6,9 @@ use super::filter::Filter;
 use super::header;
 use super::letter::Letter;
 use super::marks::Marks;
-use super::{DeadLetterError, records};
+use super::{DeadLetterError, read_all};
 use crate::config::KafkaConfig;
+use crate::kafka::records::Records;
 use crate::kafka::topics::DEAD_LETTERS;
 
 /// How many letters there were, and of what kind.
@@ -36,9 +37,10 @@ pub(crate) fn show(
     filter: &Filter,
     mut tell: impl FnMut(&Letter, bool) -> std::io::Result<()>,
 ) -> Result<Tally, DeadLetterError> {
-    let marks = Marks::read(config)?;
+    let records = Records::new(config)?;
+    let marks = Marks::read(&records)?;
     let mut tally = Tally::default();
-    records::read(config, DEAD_LETTERS, |message| {
+    read_all(&records, DEAD_LETTERS, |message| {
         let letter = Letter::new(message);
         if filter.takes(&letter) {
             let resent = marks.has(&letter);

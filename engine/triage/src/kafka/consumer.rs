@@ -88,6 +88,10 @@ impl ClientContext for Events {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // An end is no problem; whoever polls is told of it.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         tracing::warn!(%error, reason, "the broker reports a problem to the consumer");
     }
 
@@ -109,6 +113,15 @@ impl ConsumerContext for Events {
             Rebalance::Revoke(partitions) if consumer.assignment_lost() => self.push(Event::Lost(numbers(partitions))),
             Rebalance::Revoke(partitions) => self.push(Event::Revoked(numbers(partitions))),
             Rebalance::Error(error) => tracing::warn!(%error, "a rebalance failed"),
+        }
+    }
+
+    /// Nothing of a new partition comes before its state is there.
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance
+            && let Err(error) = consumer.pause(partitions)
+        {
+            tracing::error!(%error, "new partitions cannot be paused");
         }
     }
 }

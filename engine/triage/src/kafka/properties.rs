@@ -37,7 +37,7 @@ const OURS: &[(&str, &str)] = &[
     ("auto.offset.reset", "a new group begins with the earliest reading: none is skipped"),
     ("isolation.level", "readings of an aborted transaction must not be judged"),
     ("enable.idempotence", "a transaction needs it"),
-    ("enable.partition.eof", "the worker does not wait for ends"),
+    ("enable.partition.eof", "the time of an idle stream goes by the ends of its partitions"),
     ("statistics.interval.ms", "the lag is measured with it"),
     ("partitioner", "every output goes to the number of its reading's partition"),
 ];

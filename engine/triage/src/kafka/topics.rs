@@ -28,6 +28,15 @@ pub(crate) const DEAD_LETTERS_RESENT: &str = "dead-letters-resent";
 /// Dead letters on their way back to the store.
 pub(crate) const RESENT_DOCUMENTS: &str = "resent-documents";
 
+/// What people say about alerts.
+pub(crate) const ACKNOWLEDGEMENTS: &str = "acknowledgements";
+
+/// Patients' states, as of some place of the stream.
+pub(crate) const SNAPSHOTS: &str = "triage-snapshots";
+
+/// What has changed states and is not in the stream.
+pub(crate) const JOURNAL: &str = "triage-journal";
+
 /// Where the rule set is published that all processes run.
 pub(crate) const RULE_SETS: &str = "rule-sets";
 
@@ -173,7 +182,9 @@ fn outputs(config: &Config, program: &Program) -> Vec<(String, Use)> {
     let alerts = program.topics().iter().filter(|topic| topic.alerts);
     let alerts = alerts.map(|topic| (alerts_of(&topic.name), Use::Alerts));
     let resent = config.store.is_used().then(|| (RESENT_DOCUMENTS.to_owned(), Use::DeadLetters));
-    derived.chain(alerts).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).chain(resent).collect()
+    let kept = [(ACKNOWLEDGEMENTS, Use::Acknowledgements), (JOURNAL, Use::Journal), (SNAPSHOTS, Use::Snapshots)];
+    let kept = kept.into_iter().filter(|_| program.keeps_state()).map(|(topic, purpose)| (topic.to_owned(), purpose));
+    derived.chain(alerts).chain(kept).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).chain(resent).collect()
 }
 
 /// What is there.
@@ -227,8 +238,12 @@ fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) ->
     let limit = needed.roomy().to_string();
     let mut properties = vec![("max.message.bytes", limit.as_str())];
     properties.extend(needed.settings.time_limits());
-    if purpose == Use::Alerts {
-        properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", ALERT_COMPACTION_LAG_MS)]);
+    match purpose {
+        Use::Alerts => {
+            properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", ALERT_COMPACTION_LAG_MS)]);
+        }
+        Use::Snapshots => properties.push(("cleanup.policy", "compact")),
+        Use::Stream | Use::Derived | Use::DeadLetters | Use::Acknowledgements | Use::Journal => {}
     }
     admin.make(topic, needed.partitions, &properties)
 }

@@ -79,6 +79,13 @@ pub(crate) fn latest(config: &Config) -> Result<Option<Publication>, PublishErro
     Ok(Reader::open(&config.kafka)?.assembly.latest().cloned())
 }
 
+/// What was published for the group under that version.
+pub(crate) fn of_version(config: &Config, version: &str) -> Result<Option<RuleFiles>, PublishError> {
+    let reader = Reader::open(&config.kafka)?;
+    let set = reader.assembly.of_version(version);
+    Ok(set.map(|set| RuleFiles { files: set.sources(), problems: Vec::new() }))
+}
+
 impl Publication {
     pub(crate) fn compile(&self) -> Result<Compiled, Rejected> {
         RuleFiles { files: self.set.sources(), problems: Vec::new() }.compile()

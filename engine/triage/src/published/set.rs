@@ -125,17 +125,24 @@ pub(crate) struct Assembly {
     group: String,
     parts: BTreeMap<(String, usize), Part>,
     latest: Option<Publication>,
+    /// Every set of which all parts are there, by version.
+    whole: BTreeMap<String, RuleSet>,
     problem: Option<(i64, SetError)>,
 }
 
 impl Assembly {
     pub(crate) fn new(group: &str) -> Self {
-        Self { group: group.to_owned(), parts: BTreeMap::new(), latest: None, problem: None }
+        Self { group: group.to_owned(), parts: BTreeMap::new(), latest: None, whole: BTreeMap::new(), problem: None }
     }
 
     /// The last set that was complete.
     pub(crate) fn latest(&self) -> Option<&Publication> {
         self.latest.as_ref()
+    }
+
+    /// The set of that version, whatever has been published since: the keys of its parts bear the version.
+    pub(crate) fn of_version(&self, version: &str) -> Option<&RuleSet> {
+        self.whole.get(version)
     }
 
     /// What is wrong with a publication after it; earlier problems do not matter, compaction makes them.
@@ -155,8 +162,13 @@ impl Assembly {
             Key::Part(group, version, part) if group == self.group => {
                 match value {
                     Some(value) => {
-                        let value = serde_json::from_slice(value).map_err(unread)?;
-                        self.parts.insert((version, part), value);
+                        let value: Part = serde_json::from_slice(value).map_err(unread)?;
+                        let (sha256, parts) = (value.sha256.clone(), value.parts);
+                        self.parts.insert((version.clone(), part), value);
+                        // Most are of more parts than have come; whether a set is what was published is said at its pointer.
+                        if let Ok(set) = self.joined(offset, &version, &sha256, parts) {
+                            self.whole.insert(version, set);
+                        }
                     }
                     None => drop(self.parts.remove(&(version, part))),
                 }
@@ -179,15 +191,19 @@ impl Assembly {
     }
 
     fn complete(&self, offset: i64, pointer: &Pointer) -> Result<RuleSet, SetError> {
-        let version = pointer.version.clone();
+        self.joined(offset, &pointer.version, &pointer.sha256, pointer.parts)
+    }
+
+    fn joined(&self, offset: i64, version: &str, sha256: &str, parts: usize) -> Result<RuleSet, SetError> {
+        let version = version.to_owned();
         let mut text = String::new();
-        for part in 0..pointer.parts {
+        for part in 0..parts {
             match self.parts.get(&(version.clone(), part)) {
                 Some(found) => text.push_str(&found.text),
-                None => return Err(SetError::Incomplete { offset, version, part, parts: pointer.parts }),
+                None => return Err(SetError::Incomplete { offset, version, part, parts }),
             }
         }
-        if hash(&text) != pointer.sha256 {
+        if hash(&text) != sha256 {
             return Err(SetError::Damaged { offset, version });
         }
         match serde_json::from_str::<RuleSet>(&text) {

@@ -1,5 +1,5 @@
-//! Steps a batch through the rule set and hands the outputs to the open transaction. The state is kept in memory: it goes back
-//! with an aborted transaction, and is lost with the worker.
+//! Steps readings, acknowledgements and idle time through the rule set and hands the outputs to the open transaction. The
+//! state goes back with an aborted transaction.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use triage_core::reading::Record;
 
 use crate::config::EngineConfig;
 use crate::dead_letters::header::{self, Origin};
-use crate::kafka::topics::{DEAD_LETTERS, alerts_of};
+use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
 
@@ -104,6 +104,28 @@ impl Judge {
         }
     }
 
+    /// Takes in partitions that were restored, and what a change of rules meanwhile has to say of them.
+    pub(crate) fn adopt(&mut self, states: States, farewell: Option<(Arc<Program>, Outputs)>) {
+        self.states.adopt(states);
+        if let Some((before, outputs)) = farewell.filter(|(_, outputs)| !outputs.is_empty()) {
+            let alert_topics = before.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
+            self.farewells.push(Farewell { alert_topics, outputs });
+        }
+    }
+
+    pub(crate) fn states(&self) -> &States {
+        &self.states
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether reloads have something to say that is not committed yet.
+    pub(crate) fn has_farewells(&self) -> bool {
+        !self.farewells.is_empty()
+    }
+
     pub(crate) fn generation(&self) -> u64 {
         self.current.generation
     }
@@ -127,34 +149,73 @@ impl Judge {
         self.sent = SentCounts { derived: vec![0; topics], alerts: vec![0; topics], ..SentCounts::default() };
     }
 
-    /// Judges the records and sends what comes out, in order.
-    pub(crate) fn judge(
-        &mut self,
-        records: &[Record<'_>],
-        transactions: &Transactions,
-    ) -> Result<(), TransactionError> {
+    /// Sends the ends of the episodes of rules that are gone.
+    pub(crate) fn say_farewells(&self, transactions: &Transactions) -> Result<(), TransactionError> {
         for farewell in &self.farewells {
             for output in farewell.outputs.iter() {
                 let OutputKind::Alert(topic) = output.kind else { continue };
                 transactions.send(sent(&farewell.alert_topics[topic.0 as usize], &farewell.outputs, output))?;
             }
         }
+        Ok(())
+    }
+
+    /// Judges an acknowledgement or a pause, and sends what comes out.
+    pub(crate) fn acknowledge(
+        &mut self,
+        word: &Record<'_>,
+        transactions: &Transactions,
+    ) -> Result<(), TransactionError> {
+        self.outputs.clear();
+        let Self { current, limits, states, workspace, outputs, .. } = self;
+        current.program.acknowledge(word, limits, states, workspace, outputs);
+        self.send(std::slice::from_ref(word), ACKNOWLEDGEMENTS, transactions)
+    }
+
+    /// Lets the time of an idle partition pass, and sends what comes out.
+    pub(crate) fn advance(
+        &mut self,
+        partition: i32,
+        to: i64,
+        transactions: &Transactions,
+    ) -> Result<(), TransactionError> {
+        self.outputs.clear();
+        let Self { current, states, workspace, outputs, .. } = self;
+        current.program.advance(partition, to, states, workspace, outputs);
+        self.send(&[], ACKNOWLEDGEMENTS, transactions)
+    }
+
+    /// Judges the records and sends what comes out, in order.
+    pub(crate) fn judge(
+        &mut self,
+        records: &[Record<'_>],
+        transactions: &Transactions,
+    ) -> Result<(), TransactionError> {
+        let stream = self.program().stream().to_owned();
         for chunk in records.chunks(Program::MAX_BATCH) {
             self.outputs.clear();
             let Self { current, limits, states, workspace, outputs, .. } = self;
             current.program.step(chunk, limits, states, workspace, outputs);
-            self.send(chunk, transactions)?;
+            self.send(chunk, &stream, transactions)?;
         }
         Ok(())
     }
 
-    fn send(&mut self, chunk: &[Record<'_>], transactions: &Transactions) -> Result<(), TransactionError> {
+    /// `records`, of the topic `from`, are those that the outputs come of.
+    fn send(
+        &mut self,
+        records: &[Record<'_>],
+        from: &str,
+        transactions: &Transactions,
+    ) -> Result<(), TransactionError> {
         for output in self.outputs.iter() {
-            let Some(record) = chunk.get(output.row) else { continue };
             let sent = match &output.kind {
                 OutputKind::Derived(topic) => self.derived(*topic, output),
                 OutputKind::Alert(topic) => sent(&self.alert_topics[topic.0 as usize], &self.outputs, output),
-                OutputKind::DeadLetter(letter) => dead_letter(letter, self.program().stream(), record),
+                OutputKind::DeadLetter(letter) => {
+                    let Some(record) = records.get(output.row) else { continue };
+                    dead_letter(letter, from, record)
+                }
             };
             transactions.send(sent)?;
             self.sent.count(&output.kind);
@@ -196,9 +257,9 @@ impl SentCounts {
 }
 
 /// The record itself, unchanged, with what is wrong with it beside it.
-fn dead_letter<'a>(letter: &DeadLetter, stream: &str, record: &Record<'a>) -> Sent<'a> {
+fn dead_letter<'a>(letter: &DeadLetter, topic: &str, record: &Record<'a>) -> Sent<'a> {
     let Record { partition, offset, timestamp, .. } = *record;
-    let origin = Origin { topic: stream, partition, offset, timestamp };
+    let origin = Origin { topic, partition, offset, timestamp };
     Sent {
         topic: DEAD_LETTERS,
         partition: record.partition,

@@ -6,16 +6,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use triage_core::reading::Record;
 
 use super::WorkerError;
 use super::batch::{Batch, Pace, places};
 use super::judge::Judge;
+use super::keeping::Keeping;
 use crate::kafka::consumer::{Event, StreamConsumer, is_passing, subscribe};
 use crate::kafka::properties;
 use crate::kafka::rights::explained;
-use crate::kafka::topics::Layout;
+use crate::kafka::topics::{ACKNOWLEDGEMENTS, Layout};
 use crate::kafka::transaction::{TransactionError, Transactions};
 use crate::metrics::Committed;
 use crate::shared::{Position, Shared, WorkerState};
@@ -49,7 +51,9 @@ impl Clients {
         let producer = properties::producer(&shared.config.kafka, &id, layout.largest_record);
         let transactions = Transactions::open(&producer, OPENING).map_err(WorkerError::Open)?;
         let stream = shared.current.load().program.stream().to_owned();
-        let consumer = subscribe(&properties::consumer(&shared.config.kafka), &stream).map_err(WorkerError::Open)?;
+        let mut reading = properties::consumer(&shared.config.kafka);
+        reading.set("enable.partition.eof", "true");
+        let consumer = subscribe(&reading, &stream).map_err(WorkerError::Open)?;
         Ok(Self { consumer, transactions, partitions: layout.partitions })
     }
 }
@@ -60,6 +64,7 @@ pub(crate) struct Session<'c> {
     shared: &'c Arc<Shared>,
     clients: &'c Clients,
     judge: Judge,
+    keeping: Keeping,
     pace: Pace,
     backoff: Backoff,
     connected: bool,
@@ -71,12 +76,13 @@ pub(crate) struct Session<'c> {
 }
 
 impl<'c> Session<'c> {
-    pub(crate) fn new(index: usize, shared: &'c Arc<Shared>, clients: &'c Clients) -> Self {
+    pub(crate) fn new(index: usize, shared: &'c Arc<Shared>, clients: &'c Clients) -> Result<Self, WorkerError> {
         let session = Self {
             index,
             shared,
             clients,
             judge: Judge::new(shared.current.load_full(), &shared.config.engine, clients.partitions),
+            keeping: Keeping::new(&shared.config).map_err(WorkerError::Open)?,
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
             connected: true,
@@ -86,7 +92,7 @@ impl<'c> Session<'c> {
             committed: BTreeMap::new(),
         };
         session.announce();
-        session
+        Ok(session)
     }
 
     /// Runs until the shutdown is asked for. The batch at hand is finished first.
@@ -95,8 +101,9 @@ impl<'c> Session<'c> {
         while !self.shared.shutdown.is_asked() {
             batch.clear();
             self.gather(&mut batch)?;
-            self.take_up();
-            if !batch.is_empty() {
+            self.take_up()?;
+            self.keeping.read_words().map_err(WorkerError::Consume)?;
+            if !batch.is_empty() || self.judge.has_farewells() || self.keeping.has_work(self.judge.states()) {
                 self.transact(&batch)?;
             }
         }
@@ -115,13 +122,50 @@ impl<'c> Session<'c> {
 
     /// Between two transactions, and nowhere else, a new rule set is taken up. After gathering: a partition that another
     /// worker has just given up is never judged by an older rule set than it was there.
-    fn take_up(&mut self) {
+    fn take_up(&mut self) -> Result<(), WorkerError> {
         let current = self.shared.current.load();
         if current.generation == self.judge.generation() {
-            return;
+            return Ok(());
         }
+        let (kept, keeps) = (self.judge.program().keeps_state(), current.program.keeps_state());
         self.judge.take_up(Arc::clone(&current));
+        match (kept, keeps) {
+            (true, true) => self.keeping.rules_changed(self.judge.states()),
+            (true, false) => {
+                let partitions = self.keeping.partitions();
+                self.keeping.drop_partitions(&partitions);
+            }
+            (false, true) => {
+                let assigned = self.clients.consumer.assignment().map_err(WorkerError::Consume)?;
+                let partitions: Vec<i32> = assigned.elements().iter().map(|place| place.partition()).collect();
+                self.take_over(&partitions, true)?;
+            }
+            (false, false) => {}
+        }
         self.announce();
+        Ok(())
+    }
+
+    /// Takes partitions over with the state that is kept of them; `afresh` where none was kept so far.
+    fn take_over(&mut self, partitions: &[i32], afresh: bool) -> Result<(), WorkerError> {
+        let of = (&self.shared.config, self.clients.partitions);
+        let result = self.keeping.take_over(partitions, afresh, of, &self.clients.consumer, &mut self.judge);
+        result.map_err(|error| WorkerError::Restore(Box::new(error)))
+    }
+
+    /// Lets readings of new partitions come, once their state is here.
+    fn assigned(&mut self, partitions: &[i32]) -> Result<(), WorkerError> {
+        if self.judge.program().keeps_state() {
+            self.take_over(partitions, false)?;
+        }
+        let stream = self.judge.program().stream().to_owned();
+        let mut places = TopicPartitionList::new();
+        for partition in partitions {
+            places.add_partition(&stream, *partition);
+        }
+        self.clients.consumer.resume(&places).map_err(WorkerError::Consume)?;
+        self.member(true);
+        Ok(())
     }
 
     fn announce(&self) {
@@ -152,11 +196,18 @@ impl<'c> Session<'c> {
         let clients = self.clients;
         let polled = clients.consumer.poll(patience);
         for event in clients.consumer.context().take() {
-            self.apply(event, batch);
+            self.apply(event, batch)?;
         }
         match polled {
             None => Ok(None),
-            Some(Ok(message)) => Ok(Some(message)),
+            Some(Ok(message)) => {
+                self.keeping.idle.left(message.partition());
+                Ok(Some(message))
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.keeping.idle.reached(partition);
+                Ok(None)
+            }
             Some(Err(error)) if !is_passing(&error) => Err(WorkerError::Consume(error)),
             Some(Err(error)) => {
                 tracing::warn!(worker = self.index, error = explained(&error), "a poll failed, and is tried again");
@@ -181,7 +232,7 @@ impl<'c> Session<'c> {
         }
     }
 
-    fn apply(&mut self, event: Event, batch: &mut Batch<'c>) {
+    fn apply(&mut self, event: Event, batch: &mut Batch<'c>) -> Result<(), WorkerError> {
         if matches!(event, Event::Assigned(_) | Event::Revoked(_) | Event::Lost(_)) {
             // What could not be committed may be another worker's now.
             self.aborts_no_more();
@@ -189,7 +240,7 @@ impl<'c> Session<'c> {
         match event {
             Event::Assigned(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions assigned");
-                self.member(true);
+                self.assigned(&partitions)?;
             }
             Event::Revoked(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions revoked");
@@ -209,6 +260,7 @@ impl<'c> Session<'c> {
             Event::Ends(ends) => self.measure_lag(&ends),
             Event::Connected(connected) => self.connection(connected),
         }
+        Ok(())
     }
 
     fn member(&mut self, joined: bool) {
@@ -220,6 +272,7 @@ impl<'c> Session<'c> {
 
     fn forget_partitions(&mut self, partitions: &[i32]) {
         self.judge.drop_partitions(partitions);
+        self.keeping.drop_partitions(partitions);
         for partition in partitions {
             self.committed.remove(partition);
             if self.shared.board.withdraw(*partition, self.index) {
@@ -245,6 +298,7 @@ impl<'c> Session<'c> {
             tracing::info!(worker = self.index, "the broker is back");
         } else {
             tracing::warn!(worker = self.index, "the broker is away");
+            self.keeping.idle.unknown();
         }
         self.announce();
     }
@@ -277,10 +331,18 @@ impl<'c> Session<'c> {
         let begun = Instant::now();
         let Clients { consumer, transactions, .. } = self.clients;
         transactions.begin()?;
+        self.judge.say_farewells(transactions)?;
+        let mut done = self.keeping.happen(&mut self.judge, transactions)?;
         self.judge.judge(records, transactions)?;
-        let sent = Instant::now();
         let ends = batch.ends();
-        let offsets = places(self.judge.program().stream(), &ends).map_err(TransactionError::Abort)?;
+        let judged = (self.judge.program(), self.judge.states(), &self.judge.limits());
+        self.keeping.write(judged, &ends, &mut done, transactions)?;
+        let sent = Instant::now();
+        let mut offsets = places(self.judge.program().stream(), &ends).map_err(TransactionError::Abort)?;
+        for (partition, next) in &done.acknowledged {
+            let added = offsets.add_partition_offset(ACKNOWLEDGEMENTS, *partition, Offset::Offset(*next));
+            added.map_err(TransactionError::Abort)?;
+        }
         let Some(group) = consumer.group_metadata() else {
             return Err(TransactionError::Abort(KafkaError::Canceled));
         };
@@ -289,6 +351,7 @@ impl<'c> Session<'c> {
             return Err(TransactionError::Lost);
         }
         transactions.commit(&offsets, &group)?;
+        self.keeping.commit(self.judge.states(), &ends, &done);
         self.judge.commit();
         self.publish(records, ends, begun, sent);
         Ok(())

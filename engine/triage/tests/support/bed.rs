@@ -150,6 +150,14 @@ impl Bed {
         producer.flush(Duration::from_secs(20)).unwrap();
     }
 
+    /// A value without key on partition 0.
+    pub(crate) fn send_value(&self, topic: &str, value: &str) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let record = BaseRecord::<[u8], str>::to(topic).partition(0).payload(value);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(20)).unwrap();
+    }
+
     pub(crate) fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", self.broker.to_string());

@@ -7,6 +7,9 @@ use crate::published::PART_BYTES;
 /// Room for key, headers and framing beside a value.
 const ENVELOPE: usize = 16 * 1024;
 
+/// The most bytes of a patient's state: what all windows together may hold, and room for the rest.
+const LARGEST_STATE: usize = 900_000;
+
 /// The largest record of a rule set: a part, escaped, with what is around it.
 const RULE_SET_RECORD: usize = 2 * PART_BYTES + ENVELOPE;
 
@@ -98,6 +101,9 @@ pub(super) enum Use {
     Derived,
     Alerts,
     DeadLetters,
+    Acknowledgements,
+    Journal,
+    Snapshots,
 }
 
 /// What the broker says of a topic. A setting that it does not tell is not checked.
@@ -131,11 +137,16 @@ impl Settings {
 
     /// A rule set that the broker deletes by age would be gone at the next start.
     pub(super) fn faults_of_rule_sets(&self, topic: &str) -> Vec<Fault> {
-        let policy = self.values.get("cleanup.policy").filter(|policy| *policy != "compact");
-        let ages = policy.map(|policy| Fault::Ages { topic: topic.to_owned(), policy: policy.clone() });
+        let ages = self.ages(topic);
         let limit = self.limit().filter(|has| *has < RULE_SET_RECORD);
         let narrow = limit.map(|has| Fault::TooNarrow { topic: topic.to_owned(), has, needs: RULE_SET_RECORD });
         ages.into_iter().chain(narrow).collect()
+    }
+
+    /// What a topic must not do that keeps the last record of each key for good.
+    fn ages(&self, topic: &str) -> Option<Fault> {
+        let policy = self.values.get("cleanup.policy").filter(|policy| *policy != "compact")?;
+        Some(Fault::Ages { topic: topic.to_owned(), policy: policy.clone() })
     }
 
     /// The limits of time that were set for this topic: those of the stream hold for its outputs too.
@@ -188,6 +199,9 @@ impl Needed {
         match purpose {
             Use::Stream | Use::DeadLetters => self.stream_limit() + ENVELOPE,
             Use::Derived | Use::Alerts => self.stream_limit().min(largest_value) + ENVELOPE,
+            Use::Acknowledgements => ENVELOPE,
+            Use::Journal => 2 * ENVELOPE,
+            Use::Snapshots => LARGEST_STATE + ENVELOPE,
         }
     }
 
@@ -214,8 +228,15 @@ impl Needed {
         if let Some(has) = settings.limit().filter(|has| *has < needs) {
             faults.push(Fault::TooNarrow { topic: topic.clone(), has, needs });
         }
-        if purpose != Use::Alerts && settings.is_compacted() {
-            faults.push(Fault::Compacted { topic: topic.clone() });
+        match purpose {
+            Use::Alerts => {}
+            Use::Snapshots => faults.extend(settings.ages(&topic)),
+            _ if settings.is_compacted() => faults.push(Fault::Compacted { topic: topic.clone() }),
+            _ => {}
+        }
+        let bears_reading_time = !matches!(purpose, Use::Acknowledgements | Use::Journal | Use::Snapshots);
+        if !bears_reading_time {
+            return faults;
         }
         if settings.values.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime") {
             faults.push(Fault::OwnTime { topic: topic.clone() });

@@ -1,0 +1,88 @@
+//! What people say about alerts: the topic `acknowledgements`, of the partitions that the worker has and no others. Read
+//! beside the stream; what was read waits until the transaction that judges it has committed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::config::KafkaConfig;
+use crate::kafka::consumer::is_passing;
+use crate::kafka::logged::Logged;
+use crate::kafka::properties;
+use crate::kafka::topics::ACKNOWLEDGEMENTS;
+
+/// The most that is judged in one transaction.
+const MOST: usize = 1_000;
+
+/// The reader.
+pub(crate) struct Words {
+    consumer: BaseConsumer<Logged>,
+    /// The next offset of each partition that is read.
+    next: BTreeMap<i32, i64>,
+    waiting: Vec<OwnedMessage>,
+}
+
+impl Words {
+    pub(crate) fn new(config: &KafkaConfig) -> KafkaResult<Self> {
+        let mut properties = properties::consumer(config);
+        properties.set("statistics.interval.ms", "0");
+        Ok(Self { consumer: properties.create_with_context(Logged)?, next: BTreeMap::new(), waiting: Vec::new() })
+    }
+
+    /// Reads a partition too, from that offset on.
+    pub(crate) fn begin(&mut self, partition: i32, next: i64) -> KafkaResult<()> {
+        self.next.insert(partition, next);
+        self.assign()
+    }
+
+    pub(crate) fn drop_partitions(&mut self, partitions: &[i32]) -> KafkaResult<()> {
+        let before = self.next.len();
+        self.next.retain(|partition, _| !partitions.contains(partition));
+        self.waiting.retain(|word| !partitions.contains(&word.partition()));
+        if self.next.len() == before { Ok(()) } else { self.assign() }
+    }
+
+    /// Takes in what has come.
+    pub(crate) fn read(&mut self) -> Result<(), KafkaError> {
+        while !self.next.is_empty() && self.waiting.len() < MOST {
+            match self.consumer.poll(Duration::ZERO) {
+                None => return Ok(()),
+                Some(Ok(message)) => {
+                    let next = self.next.entry(message.partition()).or_default();
+                    // What was read before a change of partitions may come once more.
+                    if message.offset() >= *next {
+                        *next = message.offset() + 1;
+                        self.waiting.push(message.detach());
+                    }
+                }
+                Some(Err(error)) if is_passing(&error) => {
+                    tracing::warn!(%error, "acknowledgements cannot be read now, and are tried again");
+                    return Ok(());
+                }
+                Some(Err(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn waiting(&self) -> &[OwnedMessage] {
+        &self.waiting
+    }
+
+    /// The first so many are judged and committed.
+    pub(crate) fn done(&mut self, words: usize) {
+        self.waiting.drain(..words);
+    }
+
+    fn assign(&self) -> KafkaResult<()> {
+        let mut places = TopicPartitionList::new();
+        for (partition, next) in &self.next {
+            places.add_partition_offset(ACKNOWLEDGEMENTS, *partition, Offset::Offset(*next))?;
+        }
+        self.consumer.assign(&places)
+    }
+}
