@@ -22,7 +22,7 @@ stream research {
   store readings
 }
 topic everyone { fields all store everything notify "nurse" }
-everyone.known when age is known and note is not invalid alert info "{age} {cp} {note} {seen} {fbs}"
+everyone.known when age is known and note is not invalid alert info "{age} {cp} {note} {seen} {fbs}" each reading
 everyone.rest when age is not known or age > 60 or cp = typical or fbs
 "#;
 
@@ -100,7 +100,7 @@ fn deep_nesting_is_a_dead_letter() {
         let open = "[".repeat(levels);
         check(&program, &[arrays.clone().into_bytes(), objects.into_bytes(), open.into_bytes()]);
         let sent = run_program(&program, &[record_of(arrays.as_bytes())], &Limits::default(), &[1]).sent;
-        let dead = sent.iter().any(|sent| matches!(sent.to, Destination::DeadLetter(_)));
+        let dead = sent.iter().any(|sent| matches!(sent.to, Destination::DeadLetter { .. }));
         assert_eq!(dead, levels > 64, "{levels} levels");
     }
 }

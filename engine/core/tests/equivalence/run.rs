@@ -9,7 +9,7 @@ use triage_core::reading::Record;
 use triage_core::source::{FileId, SourceFile};
 use triage_core::syntax;
 
-use crate::oracle::{Destination, Oracle, Sent};
+use crate::oracle::{Destination, Event, Oracle, Sent};
 
 /// What a run sends and counts.
 #[derive(Debug, PartialEq)]
@@ -57,10 +57,14 @@ pub(crate) fn run_program(program: &Program, records: &[Record<'_>], limits: &Li
                 to: match &output.kind {
                     OutputKind::Derived(id) => Destination::Topic(topic(*id)),
                     OutputKind::Alert(id) => Destination::Alert(topic(*id)),
-                    OutputKind::DeadLetter(letter) => Destination::DeadLetter(letter.reason),
+                    OutputKind::DeadLetter(letter) => {
+                        Destination::DeadLetter { stage: "reading", reason: letter.reason.as_str() }
+                    }
                 },
                 key: outputs.key(output).map(|key| String::from_utf8(key.to_vec()).unwrap()),
                 value: String::from_utf8(outputs.value(output).to_vec()).unwrap(),
+                partition: batch[output.row].partition,
+                timestamp: batch[output.row].timestamp,
             }
         }));
         done += batch.len();
@@ -72,7 +76,13 @@ pub(crate) fn run_program(program: &Program, records: &[Record<'_>], limits: &Li
 
 /// Interprets the records one by one.
 pub(crate) fn run_oracle(oracle: &mut Oracle, records: &[Record<'_>], limits: &Limits, fields: usize) -> Ran {
-    let sent = records.iter().enumerate().flat_map(|(row, record)| oracle.step(row, record, limits)).collect();
+    let events: Vec<Event<'_>> = records.iter().copied().map(Event::Record).collect();
+    run_events(oracle, &events, limits, fields)
+}
+
+/// Interprets events one by one.
+pub(crate) fn run_events(oracle: &mut Oracle, events: &[Event<'_>], limits: &Limits, fields: usize) -> Ran {
+    let sent = events.iter().enumerate().flat_map(|(row, event)| oracle.step(row, event, limits)).collect();
     let mut counts = std::mem::take(&mut oracle.counts);
     fill_up(&mut counts, oracle.rule_names().len(), fields);
     Ran { sent, counts }

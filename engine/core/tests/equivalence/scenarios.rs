@@ -95,8 +95,8 @@ fn line(sent: &Sent, arrived: &str) -> String {
     let topic = match &sent.to {
         Destination::Topic(topic) => topic.clone(),
         Destination::Alert(topic) => format!("alerts.{topic}"),
-        Destination::DeadLetter(reason) => {
-            let (value, reason) = (quote(arrived), quote(reason.as_str()));
+        Destination::DeadLetter { reason, .. } => {
+            let (value, reason) = (quote(arrived), quote(reason));
             return format!("{{\"topic\":\"dead-letters\",\"key\":null,\"value\":{value},\"reason\":{reason}}}");
         }
     };
