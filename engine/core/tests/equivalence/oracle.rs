@@ -32,7 +32,7 @@ use partition::Partition;
 use reading::Reading;
 use rule::{Condition, Rule};
 
-pub(crate) use json::quote;
+pub(crate) use json::{only_member, quote};
 pub(crate) use unit::convert;
 
 /// 30 days: how long a patient is remembered if the stream does not say.

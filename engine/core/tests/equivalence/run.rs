@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use triage_core::compile::compile;
-use triage_core::diagnostic::{Diagnostic, Style, render};
+use triage_core::diagnostic::{Code, Diagnostic, Style, render};
 use triage_core::program::{Counts, Limits, OutputKind, Outputs, Program, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::{FileId, SourceFile};
@@ -25,6 +25,13 @@ pub(crate) fn program(files: &[SourceFile]) -> Result<Program, String> {
     compile(files).map(|(program, _)| program).map_err(|mistakes| rendered(files, &mistakes))
 }
 
+/// What is wrong with the files besides that a part of the language is not available yet.
+pub(crate) fn mistakes(files: &[SourceFile]) -> Option<String> {
+    let mut mistakes = compile(files).err()?;
+    mistakes.retain(|mistake| mistake.is_error() && mistake.code != Code::NotYet);
+    (!mistakes.is_empty()).then(|| rendered(files, &mistakes))
+}
+
 fn rendered(files: &[SourceFile], mistakes: &[Diagnostic]) -> String {
     let errors: Vec<Diagnostic> = mistakes.iter().filter(|mistake| mistake.is_error()).cloned().collect();
     render(files, &errors, Style::Plain)
@@ -32,7 +39,10 @@ fn rendered(files: &[SourceFile], mistakes: &[Diagnostic]) -> String {
 
 /// The interpreter of the same files; `version` is theirs.
 pub(crate) fn oracle(files: &[SourceFile], version: &str) -> Oracle {
-    let parse = |(at, file): (usize, &SourceFile)| syntax::parse(FileId(at as u32), &file.text).unwrap();
+    let parse = |(at, file): (usize, &SourceFile)| {
+        let tree = syntax::parse(FileId(at as u32), &file.text);
+        tree.unwrap_or_else(|mistake| panic!("{}", rendered(files, &[mistake])))
+    };
     let trees: Vec<_> = files.iter().enumerate().map(parse).collect();
     Oracle::new(&trees, version)
 }
