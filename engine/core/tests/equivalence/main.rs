@@ -11,6 +11,7 @@
 mod generate;
 mod happening;
 mod oracle;
+mod over_time;
 mod random;
 mod robust;
 mod run;

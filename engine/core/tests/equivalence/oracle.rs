@@ -108,6 +108,8 @@ pub(crate) struct Oracle {
     pub(crate) counts: Counts,
     /// Acknowledgements of no open episode, repeated ones included, and pauses that were over when they came.
     pub(crate) ignored: u64,
+    /// The time of the last event, if that was a reading that changed no state where there is one.
+    pub(crate) onlooker: Option<i64>,
 }
 
 struct Topic {
@@ -152,6 +154,7 @@ impl Oracle {
             replays: false,
             counts: Counts::default(),
             ignored: 0,
+            onlooker: None,
         }
     }
 
@@ -173,6 +176,7 @@ impl Oracle {
         };
         let mut partition = self.partitions.remove(&number).unwrap_or_default();
         let mut out = Vec::new();
+        self.onlooker = None;
         match event {
             Event::Record(record) => self.record(&mut partition, record, limits, &mut out),
             Event::Acknowledgement(record) => self.acknowledgement(&mut partition, record, limits, &mut out),
@@ -212,6 +216,7 @@ impl Oracle {
             self.advance(partition, kafka.map_or(reading.ts, |kafka| reading.ts.min(kafka)), out);
         }
         let seen = self.stateful && partition.see(&mut reading);
+        self.onlooker = Some(reading.ts).filter(|_| self.stateful && !seen);
         let judged = self.judge(partition, &reading, seen);
         for topic in &self.topics {
             out.extend(self.derived(topic, &reading, &judged));
@@ -231,10 +236,11 @@ impl Oracle {
                 Condition::Expr(condition) => (judge.truth(condition), judge.mentioned(condition)),
                 Condition::Silence { field, .. } => (broken(field.as_deref(), &judge).then_some(false), Vec::new()),
             };
+            let clear = rule.alert.as_ref().and_then(|alert| alert.clear.as_ref());
             let alert = rule.alert.as_ref().filter(|_| truth == Some(true));
             Judged {
                 truth,
-                clear: rule.alert.as_ref().and_then(|alert| alert.clear.as_ref()).map(|clear| judge.truth(clear)),
+                asks: clear.map_or(truth.map(|truth| !truth), |clear| judge.truth(clear)),
                 message: alert.map(|alert| message::fill(&alert.template, &judge)).unwrap_or_default(),
                 values: output::values(&values),
             }
@@ -286,8 +292,8 @@ impl Oracle {
 struct Judged {
     /// Its condition; of a silence, false if the reading breaks it, and unknown otherwise.
     truth: Option<bool>,
-    /// The condition of `clear when`, if there is one.
-    clear: Option<Option<bool>>,
+    /// Whether it asks for the end of an open episode: only `clear when` decides, if there is one.
+    asks: Option<bool>,
     /// What an alert would say; empty if the condition is not true.
     message: String,
     /// The known fields of the condition, as an object.

@@ -65,7 +65,9 @@ fn interpreter_does_what_scenarios_say() {
 #[test]
 fn program_does_what_scenarios_say() {
     for scenario in scenarios("scenarios") {
-        let Happens::Replay(lines, _) = &scenario.happens else { panic!("{} is not of replay", scenario.folder.display()) };
+        let Happens::Replay(lines, _) = &scenario.happens else {
+            panic!("{} is not of replay", scenario.folder.display())
+        };
         let program = program(&scenario.files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let mut oracle = oracle(&scenario.files, program.version());
         let lines: Vec<&str> = lines.lines().collect();

@@ -3,6 +3,7 @@
 use triage_core::program::Limits;
 use triage_core::reading::Record;
 
+use super::episode::say;
 use super::json::{self, Document, Json, Member};
 use super::output::{self, Alert};
 use super::partition::{Partition, Pause, Subject};
@@ -59,7 +60,7 @@ impl Oracle {
         }
         let Some((name, at, episode)) = found else { return false };
         let alert = Alert { by: Some(by), ..episode.in_state("acknowledged", ts, origin) };
-        self.say(partition, &self.rules[at], &alert, out);
+        say(partition, &self.rules[at], &alert, out);
         if episode.asked {
             self.close(partition, &name, at, ts, origin, None, out);
         }

@@ -8,6 +8,7 @@ use super::{Destination, Judged, Oracle, Sending};
 
 /// An open episode.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing that the page says of an episode")]
 pub(crate) struct Episode {
     /// The last `raised` or `repeated`, sent or not.
     pub(crate) said: Alert,
@@ -46,29 +47,28 @@ impl Oracle {
         if !seen || clauses.each {
             if judged.truth == Some(true) && !partition.is_paused(&rule.name, reading.patient.as_deref()) {
                 let alert = Alert { single: true, ..self.raised(rule, reading, judged) };
-                out.push(self.sending(rule, &alert));
+                out.push(sending(rule, &alert));
             }
             return;
         }
         let name = reading.patient.as_ref().expect("the patient of a reading that is seen");
         let patient = partition.patients.get_mut(name).expect("a patient that was seen");
-        let asks = judged.clear.unwrap_or_else(|| judged.truth.map(|truth| !truth));
-        let matches = judged.truth == Some(true) && asks != Some(true);
+        let matches = judged.truth == Some(true) && judged.asks != Some(true);
         match patient.episodes.get_mut(&at) {
             None if matches => self.open(partition, at, self.raised(rule, reading, judged), out),
             None => {}
             Some(episode) => {
-                episode.asked = asks.unwrap_or(episode.asked);
+                episode.asked = judged.asks.unwrap_or(episode.asked);
                 let may_end = !clauses.latch || episode.acknowledged;
                 let due = clauses.repeat.is_some_and(|every| reading.ts - episode.said.ts >= every);
-                if asks == Some(true) && may_end {
+                if judged.asks == Some(true) && may_end {
                     self.close(partition, name, at, reading.ts, &self.origin(reading), None, out);
                 } else if matches && due && !episode.acknowledged {
                     let since = episode.said.since;
                     let id = episode.said.id.clone();
                     episode.said = Alert { state: "repeated", since, id, ..self.raised(rule, reading, judged) };
                     let said = episode.said.clone();
-                    self.say(partition, rule, &said, out);
+                    say(partition, rule, &said, out);
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Oracle {
     /// Begins an episode with this alert.
     pub(super) fn open(&self, partition: &mut Partition, at: usize, said: Alert, out: &mut Vec<Sending>) {
         let rule = &self.rules[at];
-        let told = self.say(partition, rule, &said, out);
+        let told = say(partition, rule, &said, out);
         let name = said.patient.clone().expect("an episode has a patient");
         let origin = said.origin.clone();
         let episode = Episode { said, origin, acknowledged: false, escalated: false, asked: false, told };
@@ -99,22 +99,9 @@ impl Oracle {
         let episodes = &mut partition.patients.get_mut(patient).expect("a patient that was seen").episodes;
         let episode = episodes.remove(&at).expect("an open episode");
         let alert = Alert { reason, ..episode.in_state("resolved", ts, origin) };
-        if !self.say(partition, &self.rules[at], &alert, out) && episode.told {
+        if !say(partition, &self.rules[at], &alert, out) && episode.told {
             partition.owed.push((patient.into(), at, alert));
         }
-    }
-
-    /// Sends an alert of an episode unless a pause forbids it; whether it was sent.
-    pub(super) fn say(&self, partition: &Partition, rule: &Rule, alert: &Alert, out: &mut Vec<Sending>) -> bool {
-        let free = !partition.is_paused(&rule.name, alert.patient.as_deref());
-        if free {
-            out.push(self.sending(rule, alert));
-        }
-        free
-    }
-
-    pub(super) fn sending(&self, rule: &Rule, alert: &Alert) -> Sending {
-        (Destination::Alert(rule.topic.clone()), Some(alert.id.clone()), output::alert(alert))
     }
 
     /// The alert that a matching reading raises.
@@ -146,4 +133,17 @@ impl Oracle {
     pub(super) fn origin(&self, reading: &Reading) -> String {
         output::origin(&self.stream.name.node, reading.partition, reading.offset, &self.ruleset)
     }
+}
+
+pub(super) fn sending(rule: &Rule, alert: &Alert) -> Sending {
+    (Destination::Alert(rule.topic.clone()), Some(alert.id.clone()), output::alert(alert))
+}
+
+/// Sends an alert of an episode unless a pause forbids it; whether it was sent.
+pub(super) fn say(partition: &Partition, rule: &Rule, alert: &Alert, out: &mut Vec<Sending>) -> bool {
+    let free = !partition.is_paused(&rule.name, alert.patient.as_deref());
+    if free {
+        out.push(sending(rule, alert));
+    }
+    free
 }

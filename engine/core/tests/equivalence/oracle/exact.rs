@@ -43,11 +43,8 @@ pub(crate) fn sum(numbers: &[f64]) -> BigRational {
 fn units(number: f64) -> BigInt {
     let bits = number.to_bits();
     let (exponent, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
-    let size = if exponent == 0 {
-        BigInt::from(fraction)
-    } else {
-        BigInt::from(fraction | (1 << 52)) << (exponent - 1)
-    };
+    let size =
+        if exponent == 0 { BigInt::from(fraction) } else { BigInt::from(fraction | (1 << 52)) << (exponent - 1) };
     if number.is_sign_negative() { -size } else { size }
 }
 

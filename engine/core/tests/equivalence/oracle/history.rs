@@ -16,7 +16,7 @@ impl<'a> Judge<'a> {
         }
         let run = self.run(condition, past);
         Some(match hold {
-            Hold::Duration(least) => self.now(past) - run.last().expect("this reading") >= duration(least),
+            Hold::Duration(least) => now(past) - run.last().expect("this reading") >= duration(least),
             Hold::Readings(least) => run.len() >= least.0.parse().expect("a whole number of readings"),
         })
     }
@@ -40,7 +40,7 @@ impl<'a> Judge<'a> {
         if !self.truth(second)? {
             return Some(false);
         }
-        let near = |at: &usize| (1..=duration(within)).contains(&(self.now(past) - past[*at].ts));
+        let near = |at: &usize| (1..=duration(within)).contains(&(now(past) - past[*at].ts));
         Some((0..past.len()).filter(near).any(|at| self.back_at(past, at).truth(first) == Some(true)))
     }
 
@@ -53,7 +53,7 @@ impl<'a> Judge<'a> {
     /// `avg(x, 10m)` and its kind.
     pub(super) fn window(&self, name: &str, x: &'a Expr, length: &Duration) -> Option<f64> {
         let past = self.past?;
-        let inside = |at: &usize| (0..duration(length)).contains(&(self.now(past) - past[*at].ts));
+        let inside = |at: &usize| (0..duration(length)).contains(&(now(past) - past[*at].ts));
         let known: Vec<f64> =
             (0..past.len()).filter(inside).filter_map(|at| self.back_at(past, at).number(x)).collect();
         let smallest = known.iter().copied().reduce(f64::min);
@@ -77,8 +77,8 @@ impl<'a> Judge<'a> {
     fn back_at(&self, past: &'a [Reading], at: usize) -> Self {
         Judge { states: &past[at].states, past: Some(&past[..=at]), ..*self }
     }
+}
 
-    fn now(&self, past: &[Reading]) -> i64 {
-        past.last().expect("this reading").ts
-    }
+fn now(past: &[Reading]) -> i64 {
+    past.last().expect("this reading").ts
 }

@@ -40,12 +40,7 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Reads a record.
-    pub(crate) fn read(
-        stream: &Stream,
-        partitions: i32,
-        record: &Record<'_>,
-        limits: &Limits,
-    ) -> Result<Self, Reason> {
+    pub(crate) fn read(stream: &Stream, partitions: i32, record: &Record<'_>, limits: &Limits) -> Result<Self, Reason> {
         let value = record.value.ok_or(Reason::Tombstone)?;
         if value.len() > limits.value_bytes {
             return Err(Reason::TooLarge);

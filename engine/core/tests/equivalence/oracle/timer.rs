@@ -1,6 +1,7 @@
 //! What time alone brings about: silences, escalations, forgetting, and the ends of pauses.
 
 use super::condition::Judge;
+use super::episode::{say, sending};
 use super::field::{State, Value};
 use super::json::quote;
 use super::output::Alert;
@@ -124,7 +125,7 @@ impl Oracle {
         let episode = episode.expect("an open episode");
         episode.escalated = true;
         let alert = Alert { notify: role, ..episode.in_state("escalated", moment, &episode.origin) };
-        self.say(partition, rule, &alert, out);
+        say(partition, rule, &alert, out);
     }
 
     fn forget(&self, partition: &mut Partition, name: &str, moment: i64, out: &mut Vec<Sending>) {
@@ -163,7 +164,7 @@ impl Oracle {
         }
         due.sort_by(|(a, at, _), (b, bt, _)| (a, at).cmp(&(b, bt)));
         for (_, at, alert) in due {
-            out.push(self.sending(&self.rules[at], &alert));
+            out.push(sending(&self.rules[at], &alert));
         }
     }
 }
