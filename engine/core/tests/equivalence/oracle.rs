@@ -211,10 +211,8 @@ impl Oracle {
         };
         self.counts.misplaced += u64::from(reading.misplaced);
         reading.misplaced &= self.stateful;
-        if self.stateful {
-            let kafka = record.timestamp.filter(|_| !self.replays);
-            self.advance(partition, kafka.map_or(reading.ts, |kafka| reading.ts.min(kafka)), out);
-        }
+        let kafka = record.timestamp.filter(|_| !self.replays);
+        self.advance(partition, kafka.map_or(reading.ts, |kafka| reading.ts.min(kafka)), out);
         let seen = self.stateful && partition.see(&mut reading);
         self.onlooker = Some(reading.ts).filter(|_| self.stateful && !seen);
         let judged = self.judge(partition, &reading, seen);

@@ -129,9 +129,12 @@ impl Lets {
     fn compared(&self, tape: &mut Tape) -> String {
         let order = tape.one(&ORDERS);
         let (number, length) = (self.number(tape), duration(tape));
-        match tape.pick(14) {
-            0 => {
-                format!("stddev({number}, {length}) {order} {}", tape.one(&["0.0007", "3.1237", "10.0013", "21.7001"]))
+        match tape.pick(16) {
+            0 | 15 => {
+                format!(
+                    "stddev({number}, {length}) {order} {}",
+                    tape.one(&["0.1501", "0.3003", "1.1237", "6.0007", "15.0013", "21.7001"])
+                )
             }
             1 => format!("count({number}, {length}) {} {}", tape.one(&["=", "!=", ">", "<="]), tape.pick(4)),
             2 => format!(

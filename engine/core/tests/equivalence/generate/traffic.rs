@@ -23,19 +23,30 @@ pub(crate) struct Traffic<'a> {
     offsets: [[i64; 3]; 2],
     /// The ids of alerts that were sent, the latest last, and their partitions.
     ids: Vec<(String, i32)>,
+    /// Those of them that nobody has acknowledged and nothing has ended.
+    open: Vec<(String, i32)>,
 }
 
 impl<'a> Traffic<'a> {
     /// Before anything has happened.
     pub(crate) fn new(tape: &mut Tape, ward: &'a Ward) -> Self {
         let now = 1_700_000_040_000;
-        Self { ward, patients: 1 + tape.pick(5) as i64, now, offsets: [[40; 3], [7; 3]], ids: Vec::new() }
+        Self {
+            ward,
+            patients: 1 + tape.pick(5) as i64,
+            now,
+            offsets: [[40; 3], [7; 3]],
+            ids: Vec::new(),
+            open: Vec::new(),
+        }
     }
 
-    /// Learns that an alert was sent.
-    pub(crate) fn learn(&mut self, id: &str, partition: i32) {
-        self.ids.retain(|(known, _)| known != id);
-        self.ids.push((id.into(), partition));
+    /// Learns that an alert was sent, and whether it waits for an acknowledgement.
+    pub(crate) fn learn(&mut self, id: &str, partition: i32, open: bool) {
+        for (list, belongs) in [(&mut self.ids, true), (&mut self.open, open)] {
+            list.retain(|(known, _)| known != id);
+            list.extend(belongs.then(|| (id.to_owned(), partition)));
+        }
     }
 
     /// What happens next.
@@ -107,6 +118,7 @@ impl<'a> Traffic<'a> {
                 (format!("{}/{partition}/{offset}@{}/{rule}", self.ward.stream, self.now), partition)
             }
             (1, known) => self.ids[tape.pick(known)].clone(),
+            (2..=4, _) if !self.open.is_empty() => self.open[tape.pick(self.open.len())].clone(),
             (_, known) => self.ids[known - 1 - tape.pick(known.min(3))].clone(),
         };
         let partition = if tape.chance(5) { (partition + 1) % self.ward.partitions } else { partition };
@@ -131,7 +143,7 @@ impl<'a> Traffic<'a> {
             rules if rules > 0 && tape.chance(60) => format!("\"rule\":\"{}\"", self.ward.rules[tape.pick(rules)]),
             _ => format!("\"patient\":\"{}\"", tape.between(0, self.patients - 1)),
         };
-        let until = self.now + tape.one::<i64>(&[&5, &10, &2, &30, &-1]) * MINUTE;
+        let until = self.now + tape.one::<i64>(&[&5, &10, &2, &30, &-1, &0]) * MINUTE;
         let value = format!("{{\"pause\":{{{of},\"by\":\"ann\",\"why\":\"washing\",\"until\":{until}}}}}");
         let partition = tape.pick(self.ward.partitions as usize) as i64;
         Happening::Acknowledgement(self.arrived(1, partition, None, Some(self.now), value))

@@ -87,7 +87,7 @@ fn used(written: Vec<(String, String)>, rules: &str) -> Vec<String> {
 
 fn rule(tape: &mut Tape, lets: &Lets, at: usize, key: Option<&str>, names: &mut Vec<String>) -> String {
     let topic = tape.one(&["vitals", "vitals", "stroke", "zeta"]);
-    let silence = tape.chance(22);
+    let silence = tape.chance(25);
     let condition = if silence {
         format!("no {} for {}", tape.one(&["reading", "reading", "bp", "temp", "cp"]), duration(tape))
     } else {
@@ -120,7 +120,7 @@ fn clauses(tape: &mut Tape, lets: &Lets, silence: bool) -> Vec<String> {
             duration(tape)
         ));
     }
-    if tape.chance(35) {
+    if tape.chance(if silence { 50 } else { 35 }) {
         clauses.push("latch".into());
     }
     if !silence && tape.chance(40) {
