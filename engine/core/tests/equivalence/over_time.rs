@@ -72,7 +72,7 @@ fn random_wards_are_well_typed() {
 fn traffic_meets_everything() {
     let mut met: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..120 {
-        let run = run(&mut Tape::seeded(seed), 120);
+        let run = run(&mut Tape::seeded(seed), if seed % 10 == 0 { 500 } else { 90 });
         *met.entry("ignored".into()).or_default() += run.ignored as u32;
         for sent in &run.sent {
             for kind in kinds(sent, &run.happenings[sent.row]) {
@@ -129,7 +129,7 @@ fn kinds(sent: &Sent, happening: &Happening) -> Vec<String> {
     more(value["origin"]["topic"] == "acknowledgements", "at once");
     more(!own && value["ts"] == value["since"], "by time");
     more(matches!(happening, Happening::Advance { .. }), "by an idle step");
-    more(value["ts"] != value["since"], "in the end of a pause");
+    more(kind == "raised" && value["ts"] != value["since"], "in the end of a pause");
     kinds
 }
 

@@ -1,8 +1,9 @@
 //! Random conditions over time, well typed: windows, holds and sequences, inside one another as the page allows.
 //!
 //! Durations come from a small grid, as the gaps of the traffic do, so that boundaries are met exactly. Numbers in
-//! windows are multiples of a quarter, so that every sum of them is exact in f64; only `stddev` is not, and is compared
-//! with literals that it cannot equal.
+//! windows are multiples of a quarter, so that every sum of them is exact in f64, `flow` apart, which has spikes that
+//! leave an error behind if they are subtracted again; no message tells it. `stddev` is compared with literals that it
+//! cannot equal.
 
 use super::Tape;
 
@@ -129,13 +130,15 @@ impl Lets {
     fn compared(&self, tape: &mut Tape) -> String {
         let order = tape.one(&ORDERS);
         let (number, length) = (self.number(tape), duration(tape));
-        match tape.pick(16) {
+        match tape.pick(18) {
             0 | 15 => {
                 format!(
                     "stddev({number}, {length}) {order} {}",
                     tape.one(&["0.1501", "0.3003", "1.1237", "6.0007", "15.0013", "21.7001"])
                 )
             }
+            16 => format!("sum(flow, {length}) {order} {}", tape.one(&["1.5", "4.75"])),
+            17 => format!("{}(flow, {length}) {order} 1.7501", tape.one(&["avg", "stddev"])),
             1 => format!("count({number}, {length}) {} {}", tape.one(&["=", "!=", ">", "<="]), tape.pick(4)),
             2 => format!(
                 "{}({number}, {length}) {order} {}",

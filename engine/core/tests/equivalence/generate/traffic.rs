@@ -83,7 +83,7 @@ impl<'a> Traffic<'a> {
         if let Some(event) = self.ward.event.filter(|_| !tape.chance(3)) {
             members.push(format!("\"{event}\":{ts}"));
         }
-        for name in ["bp", "temp", "pain", "fbs", "cp"] {
+        for name in ["bp", "temp", "pain", "flow", "fbs", "cp"] {
             if !tape.chance(18) {
                 members.push(format!("\"{name}\":{}", measured(tape, name)));
             }
@@ -191,6 +191,7 @@ fn measured(tape: &mut Tape, name: &str) -> &'static str {
     match name {
         "bp" => tape.one(&["100", "110", "120", "130", "140", "141", "150", "\"150\"", "160", "1.6e2", "170", "0"]),
         "temp" => tape.one(&["36", "36.5", "37.0", "37.25", "38", "38.25", "38.5", "39", "40.75", "\"39\""]),
+        "flow" => tape.one(&["0.25", "1", "2.5", "0.5", "4", "1e17"]),
         "pain" => tape.one(&["1", "2", "4", "5", "6", "9", "10"]),
         "fbs" => tape.one(&["true", "false", "1", "0"]),
         _ => tape.one(&["0", "3", "\"typical\"", "\"odd\""]),

@@ -50,7 +50,7 @@ fn declared(tape: &mut Tape, stream: &str, key: Option<&str>, event: Option<&str
     let forget = tape.one(&["", "", "\n  forget after 1h", "\n  forget after 20m", "\n  forget after 5m"]);
     format!(
         "stream `{stream}` {{{key}{event}\n  bp: int 30..300 'mm[Hg]' missing 0\n  temp: float 30..45 'Cel'\n  \
-         pain: int 1..10\n  fbs: bool\n  cp: enum {{ odd = 0, typical = 3 }}{forget}\n}}"
+         pain: int 1..10\n  flow: float\n  fbs: bool\n  cp: enum {{ odd = 0, typical = 3 }}{forget}\n}}"
     )
 }
 
