@@ -9,7 +9,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod generate;
+mod happening;
 mod oracle;
+mod over_time;
 mod random;
 mod robust;
 mod run;

@@ -100,7 +100,7 @@ fn deep_nesting_is_a_dead_letter() {
         let open = "[".repeat(levels);
         check(&program, &[arrays.clone().into_bytes(), objects.into_bytes(), open.into_bytes()]);
         let sent = run_program(&program, &[record_of(arrays.as_bytes())], &Limits::default(), &[1]).sent;
-        let dead = sent.iter().any(|sent| matches!(sent.to, Destination::DeadLetter(_)));
+        let dead = sent.iter().any(|sent| matches!(sent.to, Destination::DeadLetter { .. }));
         assert_eq!(dead, levels > 64, "{levels} levels");
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use triage_core::compile::compile;
-use triage_core::diagnostic::{Diagnostic, Style, render};
+use triage_core::diagnostic::{Code, Diagnostic, Style, render};
 use triage_core::program::{Counts, Limits, OutputKind, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::{FileId, SourceFile};
 use triage_core::syntax;
 
-use crate::oracle::{Destination, Oracle, Sent};
+use crate::oracle::{Destination, Event, Oracle, Sent};
 
 /// What a run sends and counts.
 #[derive(Debug, PartialEq)]
@@ -25,6 +25,13 @@ pub(crate) fn program(files: &[SourceFile]) -> Result<Program, String> {
     compile(files).map(|(program, _)| program).map_err(|mistakes| rendered(files, &mistakes))
 }
 
+/// What is wrong with the files besides that a part of the language is not available yet.
+pub(crate) fn mistakes(files: &[SourceFile]) -> Option<String> {
+    let mut mistakes = compile(files).err()?;
+    mistakes.retain(|mistake| mistake.is_error() && mistake.code != Code::NotYet);
+    (!mistakes.is_empty()).then(|| rendered(files, &mistakes))
+}
+
 fn rendered(files: &[SourceFile], mistakes: &[Diagnostic]) -> String {
     let errors: Vec<Diagnostic> = mistakes.iter().filter(|mistake| mistake.is_error()).cloned().collect();
     render(files, &errors, Style::Plain)
@@ -32,7 +39,10 @@ fn rendered(files: &[SourceFile], mistakes: &[Diagnostic]) -> String {
 
 /// The interpreter of the same files; `version` is theirs.
 pub(crate) fn oracle(files: &[SourceFile], version: &str) -> Oracle {
-    let parse = |(at, file): (usize, &SourceFile)| syntax::parse(FileId(at as u32), &file.text).unwrap();
+    let parse = |(at, file): (usize, &SourceFile)| {
+        let tree = syntax::parse(FileId(at as u32), &file.text);
+        tree.unwrap_or_else(|mistake| panic!("{}", rendered(files, &[mistake])))
+    };
     let trees: Vec<_> = files.iter().enumerate().map(parse).collect();
     Oracle::new(&trees, version)
 }
@@ -59,10 +69,14 @@ pub(crate) fn run_program(program: &Program, records: &[Record<'_>], limits: &Li
                 to: match &output.kind {
                     OutputKind::Derived(id) => Destination::Topic(topic(*id)),
                     OutputKind::Alert(id) => Destination::Alert(topic(*id)),
-                    OutputKind::DeadLetter(letter) => Destination::DeadLetter(letter.reason),
+                    OutputKind::DeadLetter(letter) => {
+                        Destination::DeadLetter { stage: "reading", reason: letter.reason.as_str() }
+                    }
                 },
                 key: outputs.key(output).map(|key| String::from_utf8(key.to_vec()).unwrap()),
                 value: String::from_utf8(outputs.value(output).to_vec()).unwrap(),
+                partition: batch[output.row].partition,
+                timestamp: batch[output.row].timestamp,
             }
         }));
         done += batch.len();
@@ -74,7 +88,13 @@ pub(crate) fn run_program(program: &Program, records: &[Record<'_>], limits: &Li
 
 /// Interprets the records one by one.
 pub(crate) fn run_oracle(oracle: &mut Oracle, records: &[Record<'_>], limits: &Limits, fields: usize) -> Ran {
-    let sent = records.iter().enumerate().flat_map(|(row, record)| oracle.step(row, record, limits)).collect();
+    let events: Vec<Event<'_>> = records.iter().copied().map(Event::Record).collect();
+    run_events(oracle, &events, limits, fields)
+}
+
+/// Interprets events one by one.
+pub(crate) fn run_events(oracle: &mut Oracle, events: &[Event<'_>], limits: &Limits, fields: usize) -> Ran {
+    let sent = events.iter().enumerate().flat_map(|(row, event)| oracle.step(row, event, limits)).collect();
     let mut counts = std::mem::take(&mut oracle.counts);
     fill_up(&mut counts, oracle.rule_names().len(), fields);
     Ran { sent, counts }

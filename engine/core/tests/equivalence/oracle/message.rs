@@ -26,6 +26,13 @@ pub(crate) fn fill(template: &str, judge: &Judge<'_>) -> String {
     message
 }
 
+/// The names in a template.
+pub(crate) fn names(template: &str) -> Vec<String> {
+    let plain = template.replace("{{", "").replace("}}", "");
+    let places = plain.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    places.map(|(inside, _)| inside.split(":.").next().unwrap_or_default().to_owned()).collect()
+}
+
 /// `x` or `x:.1`
 fn place(inside: &str, judge: &Judge<'_>) -> String {
     let (name, decimals) = match inside.split_once(":.") {
@@ -71,5 +78,7 @@ fn is_condition(kind: &ExprKind) -> bool {
             | ExprKind::InSet(..)
             | ExprKind::InRange(..)
             | ExprKind::Is(..)
+            | ExprKind::For(..)
+            | ExprKind::Then(..)
     )
 }
