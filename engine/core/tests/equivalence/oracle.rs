@@ -54,6 +54,13 @@ pub(crate) enum Event<'a> {
     },
 }
 
+impl<'a> Event<'a> {
+    /// The record of the stream that it is.
+    pub(crate) fn record(&self) -> Option<Record<'a>> {
+        if let Event::Record(record) = self { Some(*record) } else { None }
+    }
+}
+
 /// Something sent, whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -106,8 +113,6 @@ pub(crate) struct Oracle {
     pub(crate) replays: bool,
     /// What was counted so far.
     pub(crate) counts: Counts,
-    /// Acknowledgements of no open episode, repeated ones included, and pauses that were over when they came.
-    pub(crate) ignored: u64,
     /// The time of the last event, if that was a reading that changed no state where there is one.
     pub(crate) onlooker: Option<i64>,
 }
@@ -153,7 +158,6 @@ impl Oracle {
             width: 1,
             replays: false,
             counts: Counts::default(),
-            ignored: 0,
             onlooker: None,
         }
     }
@@ -166,6 +170,11 @@ impl Oracle {
     /// The rules' names in rule order.
     pub(crate) fn rule_names(&self) -> Vec<&str> {
         self.rules.iter().map(|rule| rule.name.as_str()).collect()
+    }
+
+    /// How many fields the stream declares.
+    pub(crate) fn fields(&self) -> usize {
+        self.stream.fields.len()
     }
 
     /// What one event makes the rule set send; `row` marks it.
@@ -222,6 +231,7 @@ impl Oracle {
         for (at, judged) in judged.iter().enumerate() {
             self.decide(partition, at, &reading, seen, judged, out);
         }
+        self.counts.late += u64::from(reading.late);
         self.count(&reading, &judged);
     }
 

@@ -5,26 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
-use triage_core::program::Limits;
+use triage_core::program::{Limits, Program};
 use triage_core::source::SourceFile;
 
+use crate::drive::{self, Manner};
 use crate::generate::{Tape, Traffic, Ward, ward};
 use crate::happening::Happening;
 use crate::oracle::{Destination, Event, Sent};
-use crate::run::{mistakes, oracle};
+use crate::run::{Ran, counted, first_difference, oracle, program};
 
-/// A rule set, what happened to it, and what the interpreter sent.
-struct Run {
+/// A rule set, its program, what happened to it, and what the interpreter made of that.
+pub(crate) struct Run {
     ward: Ward,
+    program: Program,
     happenings: Vec<Happening>,
-    sent: Vec<Sent>,
-    ignored: u64,
+    pub(crate) interpreted: Ran,
 }
 
 /// Draws a rule set and so many happenings.
-fn run(tape: &mut Tape, happenings: usize) -> Run {
+pub(crate) fn run(tape: &mut Tape, happenings: usize) -> Run {
     let ward = ward(tape);
-    let mut oracle = oracle(&ward.files, "RULESET");
+    let program = program(&ward.files).unwrap_or_else(|mistakes| panic!("{mistakes}\n{}", text(&ward.files)));
+    let mut oracle = oracle(&ward.files, program.version());
     oracle.width = ward.partitions;
     let mut traffic = Traffic::new(tape, &ward);
     let mut all = Vec::new();
@@ -41,7 +43,17 @@ fn run(tape: &mut Tape, happenings: usize) -> Run {
         sent.extend(step);
         all.push(happening);
     }
-    Run { ward, happenings: all, sent, ignored: oracle.ignored }
+    Run { ward, program, happenings: all, interpreted: Ran { sent, counts: counted(&mut oracle) } }
+}
+
+impl Run {
+    /// The first thing that the program does otherwise than the interpreter.
+    pub(crate) fn difference(&self, manner: Manner) -> Option<String> {
+        let events: Vec<Event<'_>> = self.happenings.iter().map(Happening::event).collect();
+        let got = drive::run_program(&self.program, &events, self.ward.partitions, &Limits::default(), manner);
+        let difference = first_difference(&got, &self.interpreted, |row| self.happenings[row].show())?;
+        Some(format!("{}\n{difference}", text(&self.ward.files)))
+    }
 }
 
 fn config() -> ProptestConfig {
@@ -52,6 +64,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
+    fn program_equals_interpreter(choices in vec(any::<u16>(), 0..3000), count in 1..160usize, manner in any::<u64>()) {
+        let difference = run(&mut Tape::of(choices), count).difference(Manner::seeded(manner));
+        prop_assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+    }
+
+    #[test]
     fn what_changes_no_state_could_as_well_be_an_idle_step(choices in vec(any::<u16>(), 0..3000), count in 1..120usize) {
         let run = run(&mut Tape::of(choices), count);
         let difference = without_onlookers(&run);
@@ -60,26 +78,30 @@ proptest! {
 }
 
 #[test]
-fn random_wards_are_well_typed() {
+fn random_wards_compile() {
     for seed in 0..400 {
         let ward = ward(&mut Tape::seeded(seed));
-        assert_eq!(mistakes(&ward.files), None, "seed {seed}\n{}", text(&ward.files));
+        assert_eq!(program(&ward.files).err(), None, "seed {seed}\n{}", text(&ward.files));
     }
 }
 
-/// Ten thousand readings: every kind of output is among what is sent, and often enough to matter.
+/// Ten thousand readings: the program sends what the interpreter does, and every kind of output is among it, often enough
+/// to matter.
 #[test]
 fn traffic_meets_everything() {
     let mut met: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..120 {
         let run = run(&mut Tape::seeded(seed), if seed % 10 == 0 { 500 } else { 90 });
-        *met.entry("ignored".into()).or_default() += run.ignored as u32;
-        for sent in &run.sent {
+        *met.entry("ignored".into()).or_default() += run.interpreted.counts.idle_acknowledgements as u32;
+        for sent in &run.interpreted.sent {
             for kind in kinds(sent, &run.happenings[sent.row]) {
                 *met.entry(kind).or_default() += 1;
             }
         }
-        if let Some(difference) = without_onlookers(&run).or_else(|| unlawful(&run.sent)) {
+        if let Some(difference) = run.difference(Manner::seeded(seed)) {
+            panic!("seed {seed}\n{difference}");
+        }
+        if let Some(difference) = without_onlookers(&run).or_else(|| unlawful(&run.interpreted.sent)) {
             panic!("seed {seed}\n{}\n{difference}", text(&run.ward.files));
         }
     }
@@ -159,8 +181,8 @@ fn is_lawful(states: &[&str]) -> bool {
 /// Readings that change no state (late, misplaced, of nobody) move the stream's time and nothing else: with an idle step
 /// in the place of each, everything but what they themselves send is sent as before.
 fn without_onlookers(run: &Run) -> Option<String> {
-    let mut all = oracle(&run.ward.files, "RULESET");
-    let mut without = oracle(&run.ward.files, "RULESET");
+    let mut all = oracle(&run.ward.files, "");
+    let mut without = oracle(&run.ward.files, "");
     (all.width, without.width) = (run.ward.partitions, run.ward.partitions);
     let mut begun = BTreeSet::new();
     for (row, happening) in run.happenings.iter().enumerate() {

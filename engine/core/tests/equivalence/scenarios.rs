@@ -1,9 +1,9 @@
 //! Scenarios: what happens in, outputs out, written by hand from the language page. A folder each; `RULESET` stands for
-//! the version, which nobody works out by hand.
+//! the version, which nobody works out by hand. Both sides send the same to the byte, and the tests in the rules hold.
 //!
-//! `readings.jsonl` is read as `triage replay` reads, up to the time in `until` if there is one. What only Kafka has
-//! (keys, timestamps, partitions, idle steps) is in `events.jsonl` instead: `{"partitions":N}` once, then a line for
-//! each thing that happens; its outputs tell their partition and timestamp.
+//! `readings.jsonl` is read as `triage replay` reads, but that `{"until":T}` lets time pass. What only Kafka has (keys,
+//! timestamps, partitions, idle steps) is in `events.jsonl` instead: `{"partitions":N}` once, then a line for each thing
+//! that happens; its outputs tell their partition and timestamp.
 
 mod replay;
 
@@ -11,14 +11,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use triage_core::compile::compile_all;
+use triage_core::diagnostic::{Style, render};
 use triage_core::program::Limits;
-use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
+use crate::drive::{self, Manner};
 use crate::generate::Arrived;
 use crate::happening::Happening;
-use crate::oracle::{Destination, Oracle, Sent, quote};
-use crate::run::{mistakes, oracle, program, run_events, run_oracle, run_program};
+use crate::oracle::{Destination, Event, Oracle, Sent, quote};
+use crate::run::{first_difference, oracle, run_events};
 
 /// A folder's text.
 struct Scenario {
@@ -30,69 +32,69 @@ struct Scenario {
 
 /// What happens in a scenario.
 enum Happens {
-    /// Lines as of `triage replay`, and how long time goes on after them.
-    Replay(String, Option<i64>),
+    /// Lines as of `triage replay`.
+    Replay(String),
     /// What arrives from Kafka.
     Kafka(String),
 }
 
-const LIMITS: Limits = Limits { value_bytes: 1_000_000, skew_ms: None };
-
 #[test]
-fn interpreter_does_what_scenarios_say() {
-    let mut wrong = Vec::new();
-    for scenario in scenarios("scenarios").into_iter().chain(scenarios("scenarios/over_time")) {
-        let mut oracle = oracle(&scenario.files, "RULESET");
-        let printed = match &scenario.happens {
-            Happens::Replay(lines, until) => {
-                oracle.replays = true;
-                let lines: Vec<&str> = lines.lines().collect();
-                let happenings = replay::happenings(&oracle, &lines, *until);
-                printed(&sent(&mut oracle, &happenings, &LIMITS), &lines)
-            }
-            Happens::Kafka(lines) => {
-                let (partitions, happenings) = kafka(lines);
-                oracle.width = partitions;
-                let sent = sent(&mut oracle, &happenings, &Limits::default());
-                sent.iter().map(|sent| kafka_line(sent, &happenings[sent.row]) + "\n").collect()
-            }
-        };
-        wrong.extend(difference(&scenario.folder, &printed, &scenario.expected));
-    }
+fn both_sides_do_what_scenarios_say() {
+    let all = scenarios("scenarios").into_iter().chain(scenarios("scenarios/over_time"));
+    let wrong: Vec<String> = all.filter_map(|scenario| wrong(&scenario)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn program_does_what_scenarios_say() {
-    for scenario in scenarios("scenarios") {
-        let Happens::Replay(lines, _) = &scenario.happens else {
-            panic!("{} is not of replay", scenario.folder.display())
-        };
-        let program = program(&scenario.files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let mut oracle = oracle(&scenario.files, program.version());
-        let lines: Vec<&str> = lines.lines().collect();
-        let happenings = replay::happenings(&oracle, &lines, None);
-        let records: Vec<Record<'_>> = happenings.iter().map(replay::record).collect();
-        let ran = run_program(&program, &records, &LIMITS, &[2]);
-        let expected = scenario.expected.replace("RULESET", program.version());
-        let difference = difference(&scenario.folder, &printed(&ran.sent, &lines), &expected);
-        assert_eq!(difference, None);
-        let interpreted = run_oracle(&mut oracle, &records, &LIMITS, program.field_names().count());
-        assert_eq!(ran.counts, interpreted.counts, "{}", scenario.folder.display());
+/// What a side does that the scenario does not say.
+fn wrong(scenario: &Scenario) -> Option<String> {
+    let Scenario { folder, files, expected, .. } = scenario;
+    let compiled = compile_all(files).unwrap_or_else(|found| panic!("{}", render(files, &found, Style::Plain)));
+    let failures: Vec<_> = compiled.run_tests().into_iter().flat_map(|outcome| outcome.failures).collect();
+    assert!(failures.is_empty(), "{}", render(files, &failures, Style::Plain));
+    let program = compiled.program;
+    let mut oracle = oracle(files, program.version());
+    let (happenings, limits) = happenings(&mut oracle, &scenario.happens);
+    let events: Vec<Event<'_>> = happenings.iter().map(Happening::event).collect();
+    let partitions = oracle.width;
+    let interpreted = run_events(&mut oracle, &events, &limits);
+    let expected = expected.replace("RULESET", program.version());
+    if let Some(difference) = difference(folder, &printed(scenario, &interpreted.sent, &happenings), &expected) {
+        return Some(format!("by interpreter: {difference}"));
+    }
+    let manners = (0..8).map(Manner::seeded).chain([Manner::batches(&[1]), Manner::batches(&[1024])]);
+    manners.into_iter().find_map(|manner| {
+        let ran = drive::run_program(&program, &events, partitions, &limits, manner);
+        difference(folder, &printed(scenario, &ran.sent, &happenings), &expected)
+            .map(|difference| format!("by program: {difference}"))
+            .or_else(|| first_difference(&ran, &interpreted, |row| format!("{} {row}", folder.display())))
+    })
+}
+
+/// What happens, and what is demanded of records.
+fn happenings(oracle: &mut Oracle, happens: &Happens) -> (Vec<Happening>, Limits) {
+    match happens {
+        Happens::Replay(lines) => {
+            oracle.replays = true;
+            (replay::happenings(oracle, lines), replay::LIMITS)
+        }
+        Happens::Kafka(lines) => {
+            let (partitions, happenings) = kafka(lines);
+            oracle.width = partitions;
+            (happenings, Limits::default())
+        }
     }
 }
 
-/// Until the program knows of time, its checks are all that it can be held to.
-#[test]
-fn scenarios_over_time_are_well_typed() {
-    for scenario in scenarios("scenarios/over_time") {
-        assert_eq!(mistakes(&scenario.files), None);
-    }
-}
-
-fn sent(oracle: &mut Oracle, happenings: &[Happening], limits: &Limits) -> Vec<Sent> {
-    let events: Vec<_> = happenings.iter().map(Happening::event).collect();
-    run_events(oracle, &events, limits, 0).sent
+/// What was sent, a line each.
+fn printed(scenario: &Scenario, sent: &[Sent], happenings: &[Happening]) -> String {
+    let lines = sent.iter().map(|sent| match &scenario.happens {
+        Happens::Replay(lines) => {
+            let arrived = lines.lines().nth(sent.row).unwrap_or_default();
+            format!("{{{}}}\n", members(sent, arrived))
+        }
+        Happens::Kafka(_) => kafka_line(sent, &happenings[sent.row]) + "\n",
+    });
+    lines.collect()
 }
 
 /// The scenarios of a folder, without those of the folders in it.
@@ -109,12 +111,11 @@ fn scenario(folder: PathBuf) -> Scenario {
     let paths = sorted(&folder);
     let rules = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rules"));
     let file = |path: &PathBuf| SourceFile { path: path.display().to_string(), text: read(path) };
-    let until = fs::read_to_string(folder.join("until")).ok().map(|until| until.trim().parse().unwrap());
     Scenario {
         files: rules.map(file).collect(),
         happens: match fs::read_to_string(folder.join("events.jsonl")) {
             Ok(lines) => Happens::Kafka(lines),
-            Err(_) => Happens::Replay(read(&folder.join("readings.jsonl")), until),
+            Err(_) => Happens::Replay(read(&folder.join("readings.jsonl"))),
         },
         expected: read(&folder.join("expected.jsonl")),
         folder,
@@ -132,11 +133,6 @@ fn difference(folder: &Path, got: &str, expected: &str) -> Option<String> {
         }
         got?;
     }
-}
-
-fn printed(sent: &[Sent], lines: &[&str]) -> String {
-    let arrived = |sent: &Sent| lines.get(sent.row).copied().unwrap_or_default();
-    sent.iter().map(|sent| format!("{{{}}}\n", members(sent, arrived(sent)))).collect()
 }
 
 /// What `triage replay` prints.

@@ -31,10 +31,12 @@ impl Oracle {
             Err(reason) => out.push(dead_letter("acknowledgement", reason)),
             Ok(Said::Acknowledge { id, by, ts }) => {
                 if !self.acknowledge(partition, &id, by, ts, &origin, out) {
-                    self.ignored += 1;
+                    self.counts.idle_acknowledgements += 1;
                 }
             }
-            Ok(Said::Pause(pause)) if partition.now.is_some_and(|now| now > pause.until) => self.ignored += 1,
+            Ok(Said::Pause(pause)) if !self.stateful || partition.now.is_some_and(|now| now > pause.until) => {
+                self.counts.idle_acknowledgements += 1;
+            }
             Ok(Said::Pause(pause)) => partition.pauses.push(pause),
         }
     }
@@ -103,7 +105,7 @@ fn pause(members: &[Member]) -> Result<Pause, &'static str> {
 }
 
 /// JSON, but not what the page asks for.
-const WRONG: &str = "wrong-form";
+const WRONG: &str = "not-an-acknowledgement";
 
 fn object(value: &[u8]) -> Result<Vec<Member>, &'static str> {
     let members = match json::read(value) {

@@ -100,7 +100,7 @@ impl Oracle {
         let episode = episodes.remove(&at).expect("an open episode");
         let alert = Alert { reason, ..episode.in_state("resolved", ts, origin) };
         if !say(partition, &self.rules[at], &alert, out) && episode.told {
-            partition.owed.push((patient.into(), at, alert));
+            partition.owed.push((patient.into(), at, Alert { origin: episode.origin, ..alert }));
         }
     }
 

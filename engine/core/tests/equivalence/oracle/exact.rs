@@ -48,11 +48,6 @@ fn units(number: f64) -> BigInt {
     if number.is_sign_negative() { -size } else { size }
 }
 
-/// The mean, rounded once.
-pub(crate) fn mean(numbers: &[f64]) -> f64 {
-    nearest(&(sum(numbers) / count(numbers)))
-}
-
 /// The sample standard deviation: the exact variance rounded to f64, then the root of that. At least two numbers.
 pub(crate) fn deviation(numbers: &[f64]) -> f64 {
     let mean = sum(numbers) / count(numbers);
@@ -74,8 +69,6 @@ fn sums_are_rounded_once() {
     assert_eq!(nearest(&sum(&[1e300, 1.0, -1e300, 5e-324, -1.0])), 5e-324);
     assert_eq!(nearest(&sum(&[f64::MAX, f64::MAX])), f64::INFINITY);
     assert_eq!(nearest(&sum(&[])), 0.0);
-    assert_eq!(mean(&[120.0, 121.0, 121.0]), 362.0 / 3.0);
-    assert_eq!(mean(&[f64::MAX, f64::MAX]), f64::MAX);
     assert_eq!(deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]), (32.0_f64 / 7.0).sqrt());
     assert_eq!(deviation(&[7.5, 7.5]), 0.0);
 }

@@ -68,7 +68,7 @@ impl<'a> Judge<'a> {
             "stddev" => Some(exact::deviation(&known)),
             _ if known.is_empty() => None,
             "sum" => Some(exact::nearest(&exact::sum(&known))),
-            "avg" => Some(exact::mean(&known)),
+            "avg" => Some(exact::nearest(&exact::sum(&known)) / known.len() as f64),
             other => panic!("no window `{other}`"),
         }
     }

@@ -28,7 +28,7 @@ enum What {
 
 impl Oracle {
     /// Moves the stream's time, if that is forwards, and fires every timer whose moment it passes.
-    pub(super) fn advance(&self, partition: &mut Partition, to: i64, out: &mut Vec<Sending>) {
+    pub(super) fn advance(&mut self, partition: &mut Partition, to: i64, out: &mut Vec<Sending>) {
         if partition.now.is_some_and(|now| to <= now) {
             return;
         }
@@ -90,7 +90,9 @@ impl Oracle {
     }
 
     /// The record of a silence, then its alert.
-    fn fall_silent(&self, partition: &mut Partition, name: &str, at: usize, moment: i64, out: &mut Vec<Sending>) {
+    fn fall_silent(&mut self, partition: &mut Partition, name: &str, at: usize, moment: i64, out: &mut Vec<Sending>) {
+        self.counts.matched.resize(self.rules.len(), 0);
+        self.counts.matched[at] += 1;
         let rule = &self.rules[at];
         let patient = partition.patients.get_mut(name).expect("a patient");
         let counted = self.counted(patient, at).expect("a reading").clone();
@@ -128,7 +130,7 @@ impl Oracle {
         say(partition, rule, &alert, out);
     }
 
-    fn forget(&self, partition: &mut Partition, name: &str, moment: i64, out: &mut Vec<Sending>) {
+    fn forget(&mut self, partition: &mut Partition, name: &str, moment: i64, out: &mut Vec<Sending>) {
         let patient = &partition.patients[name];
         let origin = self.origin(patient.seen.last().expect("a patient has been seen"));
         let open: Vec<usize> = patient.episodes.keys().copied().collect();
@@ -136,6 +138,7 @@ impl Oracle {
             self.close(partition, name, at, moment, &origin, Some("forgotten"), out);
         }
         partition.patients.remove(name);
+        self.counts.forgotten += 1;
     }
 
     /// Ends the pauses until `moment`, and says what nobody has been told yet: by patient, then by rule, what ended
@@ -158,7 +161,7 @@ impl Oracle {
                 let patient = partition.patients.get_mut(&name).expect("a patient");
                 if let Some(episode) = patient.episodes.get_mut(&at).filter(|episode| !episode.told && !paused) {
                     episode.told = true;
-                    due.push((name.clone(), at, episode.in_state("raised", moment, &episode.said.origin)));
+                    due.push((name.clone(), at, episode.in_state("raised", moment, &episode.origin)));
                 }
             }
         }
