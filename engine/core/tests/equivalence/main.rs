@@ -17,3 +17,4 @@ mod random;
 mod robust;
 mod run;
 mod scenarios;
+mod soak;

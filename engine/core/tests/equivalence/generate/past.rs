@@ -1,9 +1,8 @@
 //! Random conditions over time, well typed: windows, holds and sequences, inside one another as the page allows.
 //!
-//! Durations come from a small grid, as the gaps of the traffic do, so that boundaries are met exactly. Numbers in
-//! windows are multiples of a quarter, so that every sum of them is exact in f64, `flow` apart, which has spikes that
-//! leave an error behind if they are subtracted again; no message tells it. `stddev` is compared with literals that it
-//! cannot equal.
+//! Durations come from a small grid, as the gaps of the traffic do, so that boundaries are met exactly. `flow` has spikes
+//! that leave an error behind if they are subtracted again. No message tells a `stddev`, and it is compared with literals
+//! that it cannot equal: the page allows it 1e-9.
 
 use super::Tape;
 
@@ -110,12 +109,13 @@ impl Lets {
             3 => "2 * bp - temp".into(),
             4 => "max(bp, temp * 4)".into(),
             5 => "abs(bp - 130) + 1".into(),
-            6 | 7 => "temp".into(),
+            6 => "37 - temp".into(),
+            7 => "temp".into(),
             _ => "bp".into(),
         }
     }
 
-    /// A number over time, whose digits are the same however it is summed up.
+    /// A number over time, whose digits a message may tell.
     pub(crate) fn window(&self, tape: &mut Tape) -> String {
         let function = tape.one(&["avg", "min", "max", "sum", "count", "rise", "fall", "previous"]);
         let number = self.number(tape);

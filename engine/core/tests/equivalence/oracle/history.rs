@@ -54,16 +54,16 @@ impl<'a> Judge<'a> {
     pub(super) fn window(&self, name: &str, x: &'a Expr, length: &Duration) -> Option<f64> {
         let past = self.past?;
         let inside = |at: &usize| (0..duration(length)).contains(&(now(past) - past[*at].ts));
-        let known: Vec<f64> =
-            (0..past.len()).filter(inside).filter_map(|at| self.back_at(past, at).number(x)).collect();
+        let known = (0..past.len()).filter(inside).filter_map(|at| self.back_at(past, at).number(x));
+        let known: Vec<f64> = known.map(without_sign_of_zero).collect();
         let smallest = known.iter().copied().reduce(f64::min);
         let largest = known.iter().copied().reduce(f64::max);
         match name {
             "count" => Some(known.len() as f64),
             "min" => smallest,
             "max" => largest,
-            "rise" => Some(self.number(x)? - smallest?),
-            "fall" => Some(largest? - self.number(x)?),
+            "rise" => Some(without_sign_of_zero(self.number(x)? - smallest?)),
+            "fall" => Some(without_sign_of_zero(largest? - self.number(x)?)),
             "stddev" if known.len() < 2 => None,
             "stddev" => Some(exact::deviation(&known)),
             _ if known.is_empty() => None,
@@ -77,6 +77,10 @@ impl<'a> Judge<'a> {
     fn back_at(&self, past: &'a [Reading], at: usize) -> Self {
         Judge { states: &past[at].states, past: Some(&past[..=at]), ..*self }
     }
+}
+
+fn without_sign_of_zero(number: f64) -> f64 {
+    if number == 0.0 { 0.0 } else { number }
 }
 
 fn now(past: &[Reading]) -> i64 {
