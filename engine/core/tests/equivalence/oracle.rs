@@ -249,7 +249,7 @@ impl Oracle {
             Judged {
                 truth,
                 asks: clear.map_or(truth.map(|truth| !truth), |clear| judge.truth(clear)),
-                message: alert.map(|alert| message::fill(&alert.template, &judge)).unwrap_or_default(),
+                message: alert.map(|alert| message::fill(&alert.template, &judge, &reading.states)).unwrap_or_default(),
                 values: output::values(&values),
             }
         };

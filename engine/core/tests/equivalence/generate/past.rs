@@ -15,6 +15,8 @@ pub(crate) struct Lets {
     pub(crate) windows: Vec<String>,
     /// Conditions.
     pub(crate) conditions: Vec<String>,
+    /// The field that is the patient.
+    pub(crate) key: Option<&'static str>,
 }
 
 const ORDERS: [&str; 4] = [">", "<", ">=", "<="];
@@ -83,7 +85,7 @@ impl Lets {
     /// A comparison of one reading, or a `let`.
     pub(crate) fn plain(&self, tape: &mut Tape) -> String {
         let order = tape.one(&ORDERS);
-        match tape.pick(12) {
+        match tape.pick(13) {
             0 if !self.conditions.is_empty() => self.conditions[tape.pick(self.conditions.len())].clone(),
             1 => "fbs".into(),
             2 => format!("cp {} {}", tape.one(&["=", "!="]), tape.one(&["typical", "0", "odd"])),
@@ -95,6 +97,7 @@ impl Lets {
             4 => format!("temp in 36..{}", tape.one(&["37", "38", "39 'Cel'"])),
             5 => format!("{} {order} {}", self.number(tape), tape.one(&["31", "36.5", "41"])),
             6 => format!("pain {order} {}", 2 + tape.pick(8)),
+            9 if self.key.is_some() => format!("{} != \"{}\"", self.key.unwrap_or_default(), tape.pick(4)),
             7 | 8 => format!("temp {order} {}", tape.one(&["36.5", "37.25", "38", "38 'Cel'", "39"])),
             _ => format!("bp {order} {}", tape.one(&["110", "140", "140 'mm[Hg]'", "150", "160"])),
         }

@@ -28,7 +28,7 @@ pub(crate) fn ward(tape: &mut Tape) -> Ward {
     let key = (!tape.chance(10)).then(|| tape.one(&["patient", "patient", "pid"]));
     let event = (!tape.chance(10)).then(|| tape.one(&["ts", "ts", "taken"]));
     let partitions = 1 + tape.pick(3) as i32;
-    let (lets, written) = lets(tape);
+    let (lets, written) = lets(tape, key);
     let mut names = Vec::new();
     let rules: Vec<String> = (0..=tape.pick(6)).map(|at| rule(tape, &lets, at, key, &mut names)).collect();
     let split = tape.pick(rules.len() + 1);
@@ -55,8 +55,8 @@ fn declared(tape: &mut Tape, stream: &str, key: Option<&str>, event: Option<&str
 }
 
 /// Random `let`s: their names by what they are, and their texts.
-fn lets(tape: &mut Tape) -> (Lets, Vec<(String, String)>) {
-    let mut lets = Lets::default();
+fn lets(tape: &mut Tape, key: Option<&'static str>) -> (Lets, Vec<(String, String)>) {
+    let mut lets = Lets { key, ..Lets::default() };
     let mut written = Vec::new();
     for at in 0..tape.pick(6) {
         let name = format!("let_{at}");

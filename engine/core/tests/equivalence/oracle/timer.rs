@@ -104,9 +104,9 @@ impl Oracle {
             episode.asked = false;
             return;
         }
-        let states = self.nothing_but(name, moment);
-        let judge = Judge { fields: &self.stream.fields, lets: &self.lets, states: &states, past: None };
-        let message = message::fill(&clauses.template, &judge);
+        let nothing = vec![State::Missing; self.stream.fields.len()];
+        let judge = Judge { fields: &self.stream.fields, lets: &self.lets, states: &nothing, past: None };
+        let message = message::fill(&clauses.template, &judge, &self.nothing_but(name, moment));
         self.open(partition, at, self.beginning(rule, &counted, moment, message), out);
     }
 
