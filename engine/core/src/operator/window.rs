@@ -178,8 +178,8 @@ impl Window {
             Windowed::Average => sum() / count as f64,
             Windowed::Deviation => self.sums.as_ref().map_or(f64::NAN, |sums| sums.deviation(count)),
             Windowed::Minimum | Windowed::Maximum => first,
-            Windowed::Rise => value - first,
-            Windowed::Fall => first - value,
+            Windowed::Rise => value - first + 0.0,
+            Windowed::Fall => first - value + 0.0,
         }
     }
 

@@ -5,6 +5,7 @@ use super::output::{Cause, OutputKind, Outputs};
 use super::teller::{Occasion, Teller};
 use super::{DeadLetter, Program, Reason, Stage, Workspace};
 use crate::json::{Kind, Scanner, Token, unescape};
+use crate::operator::episode::Place;
 use crate::reading::{Limits, Record, read_time};
 use crate::state::{Partition, Pause, Scope, States};
 use crate::syntax::ast::AlertState;
@@ -57,7 +58,7 @@ impl Program {
         String::from_utf8(id).ok()
     }
 
-    /// Where the episode of that id is open, by slot and rule.
+    /// Where the episode of that id, written to the letter, is open: by slot and rule.
     fn find_episode(&self, partition: &Partition, id: &str) -> Option<(u32, u32)> {
         let mut parts = id.splitn(4, '/');
         let is_here = parts.next() == Some(self.stream())
@@ -65,10 +66,15 @@ impl Program {
         let (offset, time) = parts.next().filter(|_| is_here)?.split_once('@')?;
         let (offset, time): (i64, i64) = (offset.parse().ok()?, time.parse().ok()?);
         let rule = self.layout.rule(parts.next()?)?;
-        let is_it = |began: crate::operator::episode::Place| began.offset == offset && began.time == time;
+        let began = Place { offset, time };
+        let mut written = Vec::new();
+        self.write_id(self.rules.get(rule as usize)?, partition.number(), began, &mut written);
+        if written != id.as_bytes() {
+            return None;
+        }
         let found = partition
             .patients()
-            .find(|patient| patient.episodes.iter().any(|(other, episode)| *other == rule && is_it(episode.began)))?;
+            .find(|patient| patient.episodes.iter().any(|(other, episode)| *other == rule && episode.began == began))?;
         Some((partition.slot(&found.id)?, rule))
     }
 }
@@ -117,7 +123,10 @@ fn read(record: &Record<'_>, limits: &Limits) -> Result<Word, DeadLetter> {
     }
     let text = std::str::from_utf8(bytes).map_err(|_| dead(Reason::NotJson, "the value is not UTF-8"))?;
     match members(text)?.as_slice() {
-        [(name, token)] if name == "pause" => pause(&text[token.start..token.end]),
+        [(name, token)] if name == "pause" => match &text[token.start..token.end] {
+            object if object.starts_with('{') => pause(object),
+            _ => Err(wrong("`pause` is no object")),
+        },
         members => acknowledged(text, members),
     }
 }
@@ -195,11 +204,10 @@ fn text_of(text: &str, members: &[(String, Token)], name: &str) -> Result<String
 
 fn time_of(text: &str, members: &[(String, Token)], name: &str) -> Result<i64, DeadLetter> {
     read_time(*find(members, name)?, text).map_err(|reason| {
-        let sentence = match reason {
+        wrong(&match reason {
             Reason::TimeOutOfRange => format!("`{name}` is before 1970 or after 2100"),
             _ => format!("`{name}` is neither epoch milliseconds nor RFC 3339 text"),
-        };
-        dead(reason, &sentence)
+        })
     })
 }
 

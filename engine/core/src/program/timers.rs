@@ -27,7 +27,8 @@ enum Untold {
 
 impl Program {
     /// Lets the stream's time of a partition pass to `to` (in epoch milliseconds) without a reading, and appends what that
-    /// brings about to `outputs`. A time that is past changes nothing.
+    /// brings about to `outputs`. A time that is past changes nothing, nor does any before the partition's first reading:
+    /// there is no time yet that could go on.
     pub fn advance(
         &self,
         partition: i32,
@@ -41,7 +42,7 @@ impl Program {
         }
         let position = states.position(partition);
         let partition_state = states.at(position);
-        if partition_state.as_ref().is_none_or(|state| state.time().is_some_and(|time| time >= to)) {
+        if partition_state.as_ref().and_then(|state| state.time()).is_none_or(|time| time >= to) {
             return;
         }
         workspace.counts.fit(self);
@@ -62,9 +63,9 @@ impl Teller<'_> {
             let pause = partition.own.pauses.iter().map(|pause| pause.until).min().filter(|until| *until < to);
             match (timer, pause) {
                 (None, None) => return,
-                (Some(timer), pause) if pause.is_none_or(|pause| timer <= pause) => self.fire(row),
-                (_, Some(pause)) => self.end_pauses(pause),
-                (Some(_), None) => self.fire(row),
+                // A pause ends before the other timers of its moment: an escalation that is due then is not held back.
+                (timer, Some(pause)) if timer.is_none_or(|timer| pause <= timer) => self.end_pauses(pause),
+                _ => self.fire(row),
             }
         }
     }

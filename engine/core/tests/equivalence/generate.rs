@@ -4,11 +4,16 @@
 mod condition;
 mod model;
 mod number;
+mod past;
 mod record;
 mod rules;
+mod traffic;
+mod ward;
 
 pub(crate) use record::{Arrived, record};
 pub(crate) use rules::{RuleSet, rule_set};
+pub(crate) use traffic::Traffic;
+pub(crate) use ward::{Ward, ward};
 
 /// Choices, one after the other; behind its end a tape says 0 for ever, or goes on at random from a seed.
 pub(crate) struct Tape {

@@ -8,9 +8,13 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod drive;
 mod generate;
+mod happening;
 mod oracle;
+mod over_time;
 mod random;
 mod robust;
 mod run;
 mod scenarios;
+mod soak;

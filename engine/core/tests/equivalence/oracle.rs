@@ -1,43 +1,81 @@
 //! A plain interpreter of the rules language, to hold the compiled program correct.
 //!
 //! It is written from the language page alone and shares nothing with the compiler but the syntax tree: no speed, no
-//! batches, no sharing of conditions between rules, one recursion over the tree for each rule and reading. It trusts
-//! that the rule set is well typed.
+//! batches, no sharing of conditions between rules, one recursion over the tree for each rule and reading. A patient's
+//! readings are kept whole, and read again for every time operator; timers are looked for among all patients whenever
+//! the stream's time moves. It trusts that the rule set is well typed.
 
+mod acknowledgement;
 mod condition;
+mod episode;
+mod exact;
 mod field;
+mod history;
 mod json;
 mod message;
 mod output;
+mod partition;
 mod reading;
+mod rule;
 mod time;
+mod timer;
 mod unit;
 
 use std::collections::BTreeMap;
 
-use triage_core::program::{Counts, Limits, Reason};
+use triage_core::program::{Counts, Limits};
 use triage_core::reading::Record;
-use triage_core::syntax::ast::{
-    Expr, Field, Fields, File, Item, Priority, Rule as RuleItem, RuleClause, RuleCondition, Stream, TopicClause,
-};
+use triage_core::syntax::ast::{Expr, Field, Fields, File, Item, Stream, TopicClause};
 
 use condition::Judge;
+use partition::Partition;
 use reading::Reading;
+use rule::{Condition, Rule};
 
-pub(crate) use json::quote;
+pub(crate) use json::{only_member, quote};
 pub(crate) use unit::convert;
+
+/// 30 days: how long a patient is remembered if the stream does not say.
+const FORGET_AFTER: i64 = 30 * 86_400_000;
+
+/// What happens, in the order of a partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event<'a> {
+    /// A record of the stream.
+    Record(Record<'a>),
+    /// A record of the topic `acknowledgements`, of the same partition.
+    Acknowledgement(Record<'a>),
+    /// The stream's time moves although nothing arrives.
+    Advance {
+        /// Whose time it is.
+        partition: i32,
+        /// To which moment, in epoch milliseconds.
+        to: i64,
+    },
+}
+
+impl<'a> Event<'a> {
+    /// The record of the stream that it is.
+    pub(crate) fn record(&self) -> Option<Record<'a>> {
+        if let Event::Record(record) = self { Some(*record) } else { None }
+    }
+}
 
 /// Something sent, whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
-    /// Which record of the whole run it comes from.
+    /// Which event of the whole run it comes from.
     pub(crate) row: usize,
-    /// The Kafka topic, or the reason of a dead letter.
+    /// Where it goes.
     pub(crate) to: Destination,
     /// The key; none for a dead letter, whose key is the record's.
     pub(crate) key: Option<String>,
     /// The value; empty for a dead letter.
     pub(crate) value: String,
+    /// The partition it goes to: that of the event.
+    pub(crate) partition: i32,
+    /// The Kafka timestamp it bears: that of the event's record, or the moment of an idle step.
+    pub(crate) timestamp: Option<i64>,
 }
 
 /// Where something is sent.
@@ -47,9 +85,17 @@ pub(crate) enum Destination {
     Topic(String),
     /// The topic whose alert it is.
     Alert(String),
-    /// Not a reading.
-    DeadLetter(Reason),
+    /// Refused.
+    DeadLetter {
+        /// `reading` or `acknowledgement`.
+        stage: &'static str,
+        /// The short code.
+        reason: &'static str,
+    },
 }
+
+/// Something on its way: where to, with which key, and the value.
+type Sending = (Destination, Option<String>, String);
 
 /// A rule set, ready to be interpreted.
 pub(crate) struct Oracle {
@@ -58,8 +104,17 @@ pub(crate) struct Oracle {
     topics: Vec<Topic>,
     rules: Vec<Rule>,
     ruleset: String,
+    forget: i64,
+    stateful: bool,
+    partitions: BTreeMap<i32, Partition>,
+    /// How many partitions the stream has.
+    pub(crate) width: i32,
+    /// Whether a reading's own time moves the stream's, as in `triage replay`, whatever Kafka's timestamp is.
+    pub(crate) replays: bool,
     /// What was counted so far.
     pub(crate) counts: Counts,
+    /// The time of the last event, if that was a reading that changed no state where there is one.
+    pub(crate) onlooker: Option<i64>,
 }
 
 struct Topic {
@@ -68,19 +123,13 @@ struct Topic {
     notify: Option<String>,
 }
 
-struct Rule {
-    name: String,
-    topic: String,
-    condition: Expr,
-    alert: Option<(Priority, String)>,
-}
-
 impl Oracle {
     /// The rule set of these files, which are in path order; `ruleset` is its version.
     pub(crate) fn new(files: &[File], ruleset: &str) -> Self {
         let items = || files.iter().flat_map(|file| &file.items);
         let stream = items().find_map(|item| if let Item::Stream(stream) = item { Some(stream.clone()) } else { None });
-        let rules = name_rules(items().filter_map(|item| if let Item::Rule(rule) = item { Some(rule) } else { None }));
+        let stream = stream.expect("a rule set has a stream");
+        let rules = rule::named(items().filter_map(|item| if let Item::Rule(rule) = item { Some(rule) } else { None }));
         let mut lets = BTreeMap::new();
         let mut topics = Vec::new();
         for item in items() {
@@ -98,12 +147,18 @@ impl Oracle {
             undeclared.into_iter().map(|name| Topic { name: name.into(), fields: Fields::All, notify: None });
         topics.extend(undeclared.collect::<Vec<_>>());
         Self {
-            stream: stream.expect("a rule set has a stream"),
+            forget: stream.forget.first().map_or(FORGET_AFTER, |after| time::duration(&after.node)),
+            stateful: rules.iter().any(|rule| rule.is_stateful(&lets)),
+            stream,
             lets,
             topics,
             rules,
             ruleset: ruleset.into(),
+            partitions: BTreeMap::new(),
+            width: 1,
+            replays: false,
             counts: Counts::default(),
+            onlooker: None,
         }
     }
 
@@ -117,83 +172,120 @@ impl Oracle {
         self.rules.iter().map(|rule| rule.name.as_str()).collect()
     }
 
-    /// What one record makes the rule set send; `row` marks it.
-    pub(crate) fn step(&mut self, row: usize, record: &Record<'_>, limits: &Limits) -> Vec<Sent> {
-        let reading = match Reading::read(&self.stream, record, limits) {
-            Ok(reading) => reading,
-            Err(reason) => {
-                return vec![Sent { row, to: Destination::DeadLetter(reason), key: None, value: String::new() }];
-            }
+    /// How many fields the stream declares.
+    pub(crate) fn fields(&self) -> usize {
+        self.stream.fields.len()
+    }
+
+    /// What one event makes the rule set send; `row` marks it.
+    pub(crate) fn step(&mut self, row: usize, event: &Event<'_>, limits: &Limits) -> Vec<Sent> {
+        let (number, timestamp) = match event {
+            Event::Record(record) | Event::Acknowledgement(record) => (record.partition, record.timestamp),
+            Event::Advance { partition, to } => (*partition, Some(*to)),
         };
-        let judge = Judge { fields: &self.stream.fields, lets: &self.lets, states: &reading.states };
-        let truths: Vec<Option<bool>> = self.rules.iter().map(|rule| judge.truth(&rule.condition)).collect();
-        let mut sent = Vec::new();
-        for topic in &self.topics {
-            if let Some(value) = self.derived(topic, &reading, &truths) {
-                sent.push((Destination::Topic(topic.name.clone()), value));
-            }
+        let mut partition = self.partitions.remove(&number).unwrap_or_default();
+        let mut out = Vec::new();
+        self.onlooker = None;
+        match event {
+            Event::Record(record) => self.record(&mut partition, record, limits, &mut out),
+            Event::Acknowledgement(record) => self.acknowledgement(&mut partition, record, limits, &mut out),
+            Event::Advance { to, .. } if partition.now.is_some() => self.advance(&mut partition, *to, &mut out),
+            Event::Advance { .. } => {}
         }
-        for (rule, _) in self.rules.iter().zip(&truths).filter(|(_, truth)| **truth == Some(true)) {
-            if let Some(value) = self.alert(rule, &reading, &judge) {
-                sent.push((Destination::Alert(rule.topic.clone()), value));
-            }
-        }
-        let sent = sent.into_iter().map(|(to, (key, value))| Sent { row, to, key, value }).collect();
-        self.count(&reading, &truths);
-        sent
+        self.partitions.insert(number, partition);
+        let sent = |(to, key, value)| Sent { row, to, key, value, partition: number, timestamp };
+        out.into_iter().map(sent).collect()
     }
 
     /// The stored form of a reading: its `_id` and the document.
     pub(crate) fn stored(&self, record: &Record<'_>, limits: &Limits) -> Option<(String, String)> {
-        let reading = Reading::read(&self.stream, record, limits).ok()?;
+        let reading = Reading::read(&self.stream, self.width, record, limits).ok()?;
         Some(output::stored(&self.stream, &reading))
     }
 
     /// The time of a reading; none for a dead letter.
     pub(crate) fn time(&self, record: &Record<'_>, limits: &Limits) -> Option<i64> {
-        Reading::read(&self.stream, record, limits).ok().map(|reading| reading.ts)
+        Reading::read(&self.stream, self.width, record, limits).ok().map(|reading| reading.ts)
     }
 
-    fn derived(&self, topic: &Topic, reading: &Reading, truths: &[Option<bool>]) -> Option<(Option<String>, String)> {
+    /// Whether the stream declares a field of that name.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        find(&self.stream.fields, name).is_some()
+    }
+
+    fn record(&mut self, partition: &mut Partition, record: &Record<'_>, limits: &Limits, out: &mut Vec<Sending>) {
+        let mut reading = match Reading::read(&self.stream, self.width, record, limits) {
+            Ok(reading) => reading,
+            Err(reason) => return out.push(dead_letter("reading", reason.as_str())),
+        };
+        self.counts.misplaced += u64::from(reading.misplaced);
+        reading.misplaced &= self.stateful;
+        let kafka = record.timestamp.filter(|_| !self.replays);
+        self.advance(partition, kafka.map_or(reading.ts, |kafka| reading.ts.min(kafka)), out);
+        let seen = self.stateful && partition.see(&mut reading);
+        self.onlooker = Some(reading.ts).filter(|_| self.stateful && !seen);
+        let judged = self.judge(partition, &reading, seen);
+        for topic in &self.topics {
+            out.extend(self.derived(topic, &reading, &judged));
+        }
+        for (at, judged) in judged.iter().enumerate() {
+            self.decide(partition, at, &reading, seen, judged, out);
+        }
+        self.counts.late += u64::from(reading.late);
+        self.count(&reading, &judged);
+    }
+
+    /// What every rule says to a reading; `seen` tells whether it has a place in its patient's history.
+    fn judge(&self, partition: &Partition, reading: &Reading, seen: bool) -> Vec<Judged> {
+        let past = reading.patient.as_ref().filter(|_| seen).map(|patient| &partition.patients[patient].seen[..]);
+        let judge = Judge { fields: &self.stream.fields, lets: &self.lets, states: &reading.states, past };
+        let judged = |rule: &Rule| {
+            let (truth, values) = match &rule.condition {
+                Condition::Expr(condition) => (judge.truth(condition), judge.mentioned(condition)),
+                Condition::Silence { field, .. } => (broken(field.as_deref(), &judge).then_some(false), Vec::new()),
+            };
+            let clear = rule.alert.as_ref().and_then(|alert| alert.clear.as_ref());
+            let alert = rule.alert.as_ref().filter(|_| truth == Some(true));
+            Judged {
+                truth,
+                asks: clear.map_or(truth.map(|truth| !truth), |clear| judge.truth(clear)),
+                message: alert.map(|alert| message::fill(&alert.template, &judge, &reading.states)).unwrap_or_default(),
+                values: output::values(&values),
+            }
+        };
+        self.rules.iter().map(judged).collect()
+    }
+
+    fn derived(&self, topic: &Topic, reading: &Reading, judged: &[Judged]) -> Option<Sending> {
         let matched: Vec<&str> = self
             .rules
             .iter()
-            .zip(truths)
-            .filter(|(rule, truth)| rule.topic == topic.name && **truth == Some(true))
+            .zip(judged)
+            .filter(|(rule, judged)| rule.topic == topic.name && judged.truth == Some(true))
             .map(|(rule, _)| rule.name.as_str())
             .collect();
         if matched.is_empty() {
             return None;
         }
         let value = output::derived(&self.stream, reading, &topic.fields, &matched, &self.ruleset);
-        Some((reading.patient.clone(), value))
+        Some((Destination::Topic(topic.name.clone()), reading.patient.clone(), value))
     }
 
-    fn alert(&self, rule: &Rule, reading: &Reading, judge: &Judge<'_>) -> Option<(Option<String>, String)> {
-        let (priority, template) = rule.alert.as_ref()?;
-        let id = format!("{}/{}", reading.place(&self.stream), rule.name);
-        let topic = self.topics.iter().find(|topic| topic.name == rule.topic).expect("every rule has a topic");
-        let alert = output::Alert {
-            id: &id,
-            rule: &rule.name,
-            priority: priority_name(*priority),
-            message: &message::fill(template, judge),
-            notify: topic.notify.as_deref(),
-            values: judge.mentioned(&rule.condition),
-        };
-        Some((Some(id.clone()), output::alert(&self.stream, reading, &alert, &self.ruleset)))
+    fn topic(&self, rule: &Rule) -> &Topic {
+        self.topics.iter().find(|topic| topic.name == rule.topic).expect("every rule has a topic")
     }
 
-    fn count(&mut self, reading: &Reading, truths: &[Option<bool>]) {
+    fn count(&mut self, reading: &Reading, judged: &[Judged]) {
         let counts = &mut self.counts;
         counts.readings += 1;
-        counts.matched.resize(truths.len(), 0);
-        counts.not_evaluable.resize(truths.len(), 0);
+        counts.matched.resize(judged.len(), 0);
+        counts.not_evaluable.resize(judged.len(), 0);
         counts.missing.resize(reading.states.len(), 0);
         counts.invalid.resize(reading.states.len(), 0);
-        for (rule, truth) in truths.iter().enumerate() {
-            counts.matched[rule] += u64::from(*truth == Some(true));
-            counts.not_evaluable[rule] += u64::from(truth.is_none());
+        for (at, (rule, judged)) in self.rules.iter().zip(judged).enumerate() {
+            let asked = matches!(rule.condition, Condition::Expr(_));
+            counts.matched[at] += u64::from(judged.truth == Some(true));
+            counts.not_evaluable[at] += u64::from(asked && judged.truth.is_none());
         }
         for (field, state) in reading.states.iter().enumerate() {
             counts.missing[field] += u64::from(matches!(state, field::State::Missing));
@@ -201,8 +293,28 @@ impl Oracle {
         }
         counts.undeclared += reading.undeclared;
         counts.reserved += reading.reserved;
-        counts.misplaced += u64::from(reading.misplaced);
     }
+}
+
+/// What a rule says to a reading.
+struct Judged {
+    /// Its condition; of a silence, false if the reading breaks it, and unknown otherwise.
+    truth: Option<bool>,
+    /// Whether it asks for the end of an open episode: only `clear when` decides, if there is one.
+    asks: Option<bool>,
+    /// What an alert would say; empty if the condition is not true.
+    message: String,
+    /// The known fields of the condition, as an object.
+    values: String,
+}
+
+/// Whether a reading ends the silence of a field, or of everything.
+fn broken(field: Option<&str>, judge: &Judge<'_>) -> bool {
+    judge.past.is_some() && field.is_none_or(|field| judge.state(field).known().is_some())
+}
+
+fn dead_letter(stage: &'static str, reason: &'static str) -> Sending {
+    (Destination::DeadLetter { stage, reason }, None, String::new())
 }
 
 fn declared_topic(name: &str, clauses: &[triage_core::source::Spanned<TopicClause>]) -> Topic {
@@ -215,37 +327,6 @@ fn declared_topic(name: &str, clauses: &[triage_core::source::Spanned<TopicClaus
         }
     }
     topic
-}
-
-fn name_rules<'a>(items: impl Iterator<Item = &'a RuleItem>) -> Vec<Rule> {
-    let mut unnamed: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut rules = Vec::new();
-    for item in items {
-        let topic = &item.topic.node;
-        let name = if let Some(name) = &item.name {
-            format!("{topic}.{}", name.node)
-        } else {
-            let number = unnamed.entry(topic).or_default();
-            *number += 1;
-            if *number == 1 { topic.clone() } else { format!("{topic}#{number}") }
-        };
-        let RuleCondition::Expr(condition) = &item.condition else { panic!("silence is of a later part") };
-        let alert = item.clauses.iter().find_map(|clause| match &clause.node {
-            RuleClause::Alert(priority, template) => Some((priority.node, template.node.clone())),
-            _ => None,
-        });
-        rules.push(Rule { name, topic: topic.clone(), condition: condition.clone(), alert });
-    }
-    rules
-}
-
-fn priority_name(priority: Priority) -> &'static str {
-    match priority {
-        Priority::High => "high",
-        Priority::Medium => "medium",
-        Priority::Low => "low",
-        Priority::Info => "info",
-    }
 }
 
 /// The field of that name.

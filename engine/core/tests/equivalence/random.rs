@@ -6,6 +6,7 @@ use triage_core::program::{Limits, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
+use crate::drive::Manner;
 use crate::generate::{Arrived, RuleSet, Tape, record, rule_set};
 use crate::run::{first_difference, oracle, program, run_oracle, run_program};
 
@@ -26,7 +27,7 @@ proptest! {
         let rules = rule_set(&mut Tape::of(choices));
         let limits = Limits { value_bytes, ..Limits::default() };
         prop_assume!(program(&rules.files).is_ok());
-        let difference = difference(&rules, &seeds, &limits, &sizes);
+        let difference = difference(&rules, &seeds, &limits, Manner { sizes, tape: Tape::seeded(seeds[0]) });
         prop_assert!(difference.is_none(), "{}\n{}", text(&rules.files), difference.unwrap_or_default());
     }
 }
@@ -38,7 +39,7 @@ fn full_batches() {
     for seed in 0..60 {
         let rules = rule_set(&mut Tape::seeded(seed));
         if program(&rules.files).is_ok() {
-            let difference = difference(&rules, &seeds, &Limits::default(), &[1024, 961, 115]);
+            let difference = difference(&rules, &seeds, &Limits::default(), Manner::batches(&[1024, 961, 115]));
             assert!(difference.is_none(), "{}\n{}", text(&rules.files), difference.unwrap_or_default());
         }
     }
@@ -55,7 +56,7 @@ fn most_random_rule_sets_compile() {
 }
 
 /// The first thing in which the two differ.
-fn difference(rules: &RuleSet, seeds: &[u64], limits: &Limits, sizes: &[usize]) -> Option<String> {
+fn difference(rules: &RuleSet, seeds: &[u64], limits: &Limits, manner: Manner) -> Option<String> {
     let program = program(&rules.files).unwrap();
     let mut oracle = oracle(&rules.files, program.version());
     let names: Vec<&str> = program.rules().iter().map(|rule| rule.name.as_str()).collect();
@@ -65,8 +66,8 @@ fn difference(rules: &RuleSet, seeds: &[u64], limits: &Limits, sizes: &[usize]) 
     let arrived: Vec<Arrived> =
         seeds.iter().zip(0..).map(|(seed, offset)| record(&mut Tape::seeded(*seed), &rules.fields, offset)).collect();
     let records: Vec<Record<'_>> = arrived.iter().map(Arrived::record).collect();
-    let got = run_program(&program, &records, limits, sizes);
-    let expected = run_oracle(&mut oracle, &records, limits, rules.fields.len());
+    let got = run_program(&program, &records, limits, manner);
+    let expected = run_oracle(&mut oracle, &records, limits);
     for (arrived, record) in arrived.iter().zip(&records) {
         let mut document = b"left over".to_vec();
         let id = program.store_reading(record, limits, &mut Workspace::default(), &mut document);

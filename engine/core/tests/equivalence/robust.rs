@@ -6,6 +6,7 @@ use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspa
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
 
+use crate::drive::Manner;
 use crate::generate::{Tape, record};
 use crate::oracle::Destination;
 use crate::run::{first_difference, oracle, program, run_oracle, run_program};
@@ -22,7 +23,7 @@ stream research {
   store readings
 }
 topic everyone { fields all store everything notify "nurse" }
-everyone.known when age is known and note is not invalid alert info "{age} {cp} {note} {seen} {fbs}" each reading
+everyone.known when age is known and note is not invalid alert info "{age} {cp} {note} {seen} {fbs}"
 everyone.rest when age is not known or age > 60 or cp = typical or fbs
 "#;
 
@@ -38,9 +39,8 @@ fn record_of(value: &[u8]) -> Record<'_> {
 fn check(program: &Program, values: &[Vec<u8>]) {
     let records: Vec<Record<'_>> = values.iter().map(|value| record_of(value)).collect();
     let limits = Limits::default();
-    let got = run_program(program, &records, &limits, &[64]);
-    let expected =
-        run_oracle(&mut oracle(&rules(), program.version()), &records, &limits, program.field_names().count());
+    let got = run_program(program, &records, &limits, Manner::batches(&[64]));
+    let expected = run_oracle(&mut oracle(&rules(), program.version()), &records, &limits);
     let show = |row: usize| String::from_utf8_lossy(&values[row][..values[row].len().min(500)]).into_owned();
     let difference = first_difference(&got, &expected, show);
     assert!(difference.is_none(), "{}", difference.unwrap_or_default());
@@ -99,8 +99,9 @@ fn deep_nesting_is_a_dead_letter() {
         let objects = format!("{}1{}", "{\"x\":".repeat(levels), "}".repeat(levels));
         let open = "[".repeat(levels);
         check(&program, &[arrays.clone().into_bytes(), objects.into_bytes(), open.into_bytes()]);
-        let sent = run_program(&program, &[record_of(arrays.as_bytes())], &Limits::default(), &[1]).sent;
-        let dead = sent.iter().any(|sent| matches!(sent.to, Destination::DeadLetter(_)));
+        let sent =
+            run_program(&program, &[record_of(arrays.as_bytes())], &Limits::default(), Manner::batches(&[1])).sent;
+        let dead = sent.iter().any(|sent| matches!(sent.to, Destination::DeadLetter { .. }));
         assert_eq!(dead, levels > 64, "{levels} levels");
     }
 }
@@ -114,7 +115,7 @@ fn long_values_are_read() {
     let many = format!("{{\"age\":61{many_names}}}");
     let spaces = format!("{}{{\"age\":61}}{}", " ".repeat(400_000), "\n".repeat(400_000));
     check(&program, &[long_text, long_number, spaces].map(String::into_bytes));
-    let sent = run_program(&program, &[record_of(many.as_bytes())], &Limits::default(), &[1]).sent;
+    let sent = run_program(&program, &[record_of(many.as_bytes())], &Limits::default(), Manner::batches(&[1])).sent;
     assert!(sent[0].value.ends_with("}}") && sent[0].value.contains(",\"n49999\":49999,"));
 }
 
@@ -140,8 +141,8 @@ fn one_step_takes_many_records() {
         .collect();
     let records: Vec<Record<'_>> = values.iter().map(|value| record_of(value)).collect();
     let mut interpreter = oracle(&rules(), program.version());
-    let expected = run_oracle(&mut interpreter, &records, &Limits::default(), program.field_names().count());
-    let got = run_program(&program, &records, &Limits::default(), &[3000]);
+    let expected = run_oracle(&mut interpreter, &records, &Limits::default());
+    let got = run_program(&program, &records, &Limits::default(), Manner::batches(&[3000]));
     assert_eq!(first_difference(&got, &expected, |row| String::from_utf8_lossy(&values[row]).into_owned()), None);
 }
 

@@ -9,11 +9,16 @@ use super::model::{Field, Kind, Role, tenths};
 /// A record as it arrives, owned.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    timestamp: Option<i64>,
-    partition: i32,
-    offset: i64,
+    /// The Kafka key.
+    pub(crate) key: Option<Vec<u8>>,
+    /// The bytes; none is a tombstone.
+    pub(crate) value: Option<Vec<u8>>,
+    /// Kafka's timestamp in epoch milliseconds.
+    pub(crate) timestamp: Option<i64>,
+    /// Its partition.
+    pub(crate) partition: i32,
+    /// Its offset there.
+    pub(crate) offset: i64,
 }
 
 impl Arrived {

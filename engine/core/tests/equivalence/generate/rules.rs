@@ -103,7 +103,7 @@ fn rule(tape: &mut Tape, scope: &mut Scope, topics: &[&str], at: usize) -> Strin
     if tape.chance(70) {
         let priority = tape.one(&["high", "medium", "low", "info"]);
         text.push_str(&format!("\n  alert {priority} \"{}\"", template(tape, scope)));
-        text.push_str("\n  each reading");
+        text.push_str(if tape.chance(40) { "\n  each reading" } else { "" });
     }
     text
 }

@@ -7,9 +7,11 @@ use triage_core::syntax::ast::{
 };
 
 use super::field::{State, Value, parse};
+use super::reading::Reading;
 use super::{find, unit};
 
 /// One reading in front of the rules.
+#[derive(Clone, Copy)]
 pub(crate) struct Judge<'a> {
     /// The declared fields.
     pub(crate) fields: &'a [Field],
@@ -17,6 +19,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) lets: &'a BTreeMap<String, Expr>,
     /// What the fields are in this reading.
     pub(crate) states: &'a [State],
+    /// Its patient's readings up to this one; none if time operators are unknown on it.
+    pub(crate) past: Option<&'a [Reading]>,
 }
 
 /// Something that can be compared.
@@ -41,6 +45,8 @@ impl<'a> Judge<'a> {
                 self.in_range(value, range, written.as_ref().map(|unit| unit.node.as_str()))
             }
             ExprKind::Is(name, status, negated) => Some(self.is(name, *status) != (*negated == Negated::Yes)),
+            ExprKind::For(inner, hold) => self.held(inner, &hold.node),
+            ExprKind::Then(first, second, within) => self.followed(first, second, &within.node),
             ExprKind::Literal(LiteralKind::Bool(truth)) => Some(*truth),
             ExprKind::Name(name) => match self.scalar_of(name)? {
                 Scalar::Bool(truth) => Some(truth),
@@ -159,6 +165,8 @@ impl<'a> Judge<'a> {
             ExprKind::Negative(inner) => -self.number(inner)?,
             ExprKind::Sum(first, rest) => self.sum(first, rest)?,
             ExprKind::Product(first, rest) => self.product(first, rest)?,
+            ExprKind::Call(name, arguments, Some(length)) => self.window(&name.node, &arguments[0], &length.node)?,
+            ExprKind::Call(name, arguments, None) if name.node == "previous" => self.previous(&arguments[0])?,
             ExprKind::Call(name, arguments, None) => self.call(&name.node, arguments)?,
             other => panic!("not a value: {other:?}"),
         };
@@ -235,8 +243,13 @@ impl<'a> Judge<'a> {
             ExprKind::Or(parts) | ExprKind::And(parts) | ExprKind::Call(_, parts, _) => {
                 parts.iter().for_each(|part| self.mention(part, fields));
             }
-            ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::InRange(inner, ..) => {
-                self.mention(inner, fields);
+            ExprKind::Not(inner)
+            | ExprKind::Negative(inner)
+            | ExprKind::InRange(inner, ..)
+            | ExprKind::For(inner, _) => self.mention(inner, fields),
+            ExprKind::Then(first, second, _) => {
+                self.mention(first, fields);
+                self.mention(second, fields);
             }
             ExprKind::Compare(left, _, right) => {
                 self.mention_beside(left, right, fields);
@@ -255,7 +268,7 @@ impl<'a> Judge<'a> {
                 rest.iter().for_each(|(_, part)| self.mention(part, fields));
             }
             ExprKind::Literal(_) => {}
-            other => panic!("of a later part: {other:?}"),
+            ExprKind::Paren(_) => panic!("a meaning has no parentheses around it"),
         }
     }
 
@@ -273,7 +286,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn bare(expr: &Expr) -> &ExprKind {
+/// An expression without the parentheses around it.
+pub(crate) fn bare(expr: &Expr) -> &ExprKind {
     match &expr.node {
         ExprKind::Paren(inner) => bare(inner),
         kind => kind,

@@ -60,6 +60,17 @@ pub(crate) fn read(bytes: &[u8]) -> Document {
     }
 }
 
+/// Name and bytes of the value of an object's only member.
+pub(crate) fn only_member(bytes: &[u8]) -> Option<(String, String)> {
+    match read(bytes) {
+        Document::Object(members) => match &members[..] {
+            [only] => Some((only.name.clone(), only.raw.clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn member(name: &RawValue, value: &RawValue) -> Member {
     Member {
         name: text(name.get()).expect("names were checked"),

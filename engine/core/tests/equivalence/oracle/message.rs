@@ -3,11 +3,11 @@
 use triage_core::syntax::ast::ExprKind;
 
 use super::condition::Judge;
-use super::field::Value;
+use super::field::{State, Value};
 use super::find;
 
-/// Fills a template.
-pub(crate) fn fill(template: &str, judge: &Judge<'_>) -> String {
+/// Fills a template; the fields that it names are what `fields` says.
+pub(crate) fn fill(template: &str, judge: &Judge<'_>, fields: &[State]) -> String {
     let mut message = String::new();
     let mut rest = template;
     while let Some(first) = rest.chars().next() {
@@ -16,7 +16,7 @@ pub(crate) fn fill(template: &str, judge: &Judge<'_>) -> String {
             rest = &rest[2..];
         } else if first == '{' {
             let end = rest.find('}').expect("a closed brace");
-            message.push_str(&place(&rest[1..end], judge));
+            message.push_str(&place(&rest[1..end], judge, fields));
             rest = &rest[end + 1..];
         } else {
             message.push(first);
@@ -26,25 +26,37 @@ pub(crate) fn fill(template: &str, judge: &Judge<'_>) -> String {
     message
 }
 
+/// The names in a template.
+pub(crate) fn names(template: &str) -> Vec<String> {
+    let plain = template.replace("{{", "").replace("}}", "");
+    let places = plain.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    places.map(|(inside, _)| inside.split(":.").next().unwrap_or_default().to_owned()).collect()
+}
+
 /// `x` or `x:.1`
-fn place(inside: &str, judge: &Judge<'_>) -> String {
+fn place(inside: &str, judge: &Judge<'_>, fields: &[State]) -> String {
     let (name, decimals) = match inside.split_once(":.") {
         Some((name, decimals)) => (name, Some(decimals.parse::<usize>().expect("a number of decimals"))),
         None => (inside, None),
     };
-    said(name, decimals, judge).unwrap_or_else(|| "?".into())
+    said(name, decimals, judge, fields).unwrap_or_else(|| "?".into())
 }
 
-fn said(name: &str, decimals: Option<usize>, judge: &Judge<'_>) -> Option<String> {
-    if find(judge.fields, name).is_some() {
-        return Some(spoken(judge.state(name).known()?, decimals));
-    }
-    let named = judge.lets.get(name).expect("a field or a `let`");
+fn said(name: &str, decimals: Option<usize>, judge: &Judge<'_>, fields: &[State]) -> Option<String> {
+    let named = match judge.lets.get(name) {
+        Some(named) => named,
+        None => return field(name, decimals, judge, fields),
+    };
     match judge.meaning(named) {
-        ExprKind::Name(field) => Some(spoken(judge.state(field).known()?, decimals)),
+        ExprKind::Name(name) => field(name, decimals, judge, fields),
         kind if is_condition(kind) => Some(judge.truth(named)?.to_string()),
         _ => Some(number(judge.number(named)?, decimals)),
     }
+}
+
+fn field(name: &str, decimals: Option<usize>, judge: &Judge<'_>, fields: &[State]) -> Option<String> {
+    let (at, _) = find(judge.fields, name).expect("a field or a `let`");
+    Some(spoken(fields[at].known()?, decimals))
 }
 
 fn spoken(value: &Value, decimals: Option<usize>) -> String {
@@ -71,5 +83,7 @@ fn is_condition(kind: &ExprKind) -> bool {
             | ExprKind::InSet(..)
             | ExprKind::InRange(..)
             | ExprKind::Is(..)
+            | ExprKind::For(..)
+            | ExprKind::Then(..)
     )
 }

@@ -14,6 +14,7 @@ const RESERVED: [&str; 7] = ["_id", "patient", "ts", "rules", "origin", "late", 
 const AFTER_2100: i64 = 4_133_980_800_000;
 
 /// A reading: a record that is no dead letter.
+#[derive(Debug, Clone)]
 pub(crate) struct Reading {
     /// Whose it is, if that is known.
     pub(crate) patient: Option<String>,
@@ -29,6 +30,8 @@ pub(crate) struct Reading {
     pub(crate) reserved: u64,
     /// Whether its Kafka key is another than its patient.
     pub(crate) misplaced: bool,
+    /// Whether it is older than its patient's clock; the history says so, not the record.
+    pub(crate) late: bool,
     /// The partition it came from.
     pub(crate) partition: i32,
     /// Its offset there.
@@ -37,7 +40,7 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Reads a record.
-    pub(crate) fn read(stream: &Stream, record: &Record<'_>, limits: &Limits) -> Result<Self, Reason> {
+    pub(crate) fn read(stream: &Stream, partitions: i32, record: &Record<'_>, limits: &Limits) -> Result<Self, Reason> {
         let value = record.value.ok_or(Reason::Tombstone)?;
         if value.len() > limits.value_bytes {
             return Err(Reason::TooLarge);
@@ -56,7 +59,8 @@ impl Reading {
         let reserved = |member: &&Member| !declared(&member.name) && RESERVED.contains(&member.name.as_str());
         let patient = patient(stream, &members, record.key);
         Ok(Self {
-            misplaced: matches!((&patient, record.key), (Some(patient), Some(key)) if patient.as_bytes() != key),
+            misplaced: is_misplaced(patient.as_deref(), record.key, partitions),
+            late: false,
             states: states(stream, &members, patient.as_deref(), ts),
             undeclared: members.iter().filter(|member| !declared(&member.name) && !reserved(member)).count() as u64,
             reserved: members.iter().filter(reserved).count() as u64,
@@ -77,6 +81,12 @@ impl Reading {
     pub(crate) fn place(&self, stream: &Stream) -> String {
         format!("{}/{}/{}@{}", stream.name.node, self.partition, self.offset, self.ts)
     }
+}
+
+/// A null key is another than the patient only if it could have led to another partition.
+fn is_misplaced(patient: Option<&str>, key: Option<&[u8]>, partitions: i32) -> bool {
+    let Some(patient) = patient else { return false };
+    key.map_or(partitions > 1, |key| key != patient.as_bytes())
 }
 
 fn member<'a>(members: &'a [Member], name: &str) -> Option<&'a Member> {

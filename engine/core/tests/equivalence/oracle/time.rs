@@ -1,4 +1,6 @@
-//! RFC 3339 times and epoch milliseconds.
+//! RFC 3339 times, epoch milliseconds, durations.
+
+use triage_core::syntax::ast::{Duration, DurationUnit};
 
 const DAY: i64 = 86_400_000;
 
@@ -8,6 +10,18 @@ const PRINTABLE: (i64, i64) = (-62_167_219_200_000, 253_402_300_800_000);
 /// Whether RFC 3339 has a form for the time.
 pub(crate) fn is_printable(ms: i64) -> bool {
     (PRINTABLE.0..PRINTABLE.1).contains(&ms)
+}
+
+/// A duration in milliseconds.
+pub(crate) fn duration(written: &Duration) -> i64 {
+    let unit = match written.unit {
+        DurationUnit::Milliseconds => 1.0,
+        DurationUnit::Seconds => 1000.0,
+        DurationUnit::Minutes => 60_000.0,
+        DurationUnit::Hours => 3_600_000.0,
+        DurationUnit::Days => 86_400_000.0,
+    };
+    (written.number.0.parse::<f64>().expect("a number of the rule set") * unit).round() as i64
 }
 
 /// Epoch milliseconds of an RFC 3339 time; digits past the millisecond are cut off.

@@ -2,8 +2,10 @@
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::{One, Pow, ToPrimitive, Zero};
+use num_traits::Zero;
 use triage_core::syntax::ast::Number;
+
+use super::exact::{exact, nearest};
 
 /// `number`, meant in unit `from`, as the nearest f64 in unit `to`; none if the units do not convert.
 pub(crate) fn convert(number: &Number, negative: bool, from: &str, to: &str) -> Option<f64> {
@@ -35,28 +37,6 @@ fn base(unit: &str) -> Option<(char, BigRational, BigRational)> {
 
 fn fraction(numerator: i64, denominator: i64) -> BigRational {
     BigRational::new(BigInt::from(numerator), BigInt::from(denominator))
-}
-
-/// A decimal number as a fraction.
-fn exact(text: &str) -> BigRational {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits: BigInt = format!("{whole}{decimals}").parse().expect("digits");
-    let exponent = exponent.parse::<i32>().expect("an exponent") - i32::try_from(decimals.len()).expect("short");
-    BigRational::from(digits) * Pow::pow(fraction(10, 1), exponent)
-}
-
-/// The f64 nearest to a fraction, the even one of two; exact distances decide.
-fn nearest(value: &BigRational) -> f64 {
-    let guess = value.to_f64().expect("a fraction is near some f64");
-    let distance = |candidate: &f64| {
-        let exact = BigRational::from_float(*candidate).expect("finite");
-        let difference = exact - value;
-        let odd = if candidate.to_bits() & 1 == 0 { BigInt::zero() } else { BigInt::one() };
-        (if difference < BigRational::zero() { -difference } else { difference }, odd)
-    };
-    let candidates = [guess.next_down(), guess, guess.next_up()];
-    candidates.into_iter().min_by_key(distance).expect("three candidates")
 }
 
 #[test]

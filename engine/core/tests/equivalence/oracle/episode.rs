@@ -1,0 +1,149 @@
+//! Episodes: what an alert's clauses make of a rule's truth, reading by reading.
+
+use super::output::{self, Alert};
+use super::partition::Partition;
+use super::reading::Reading;
+use super::rule::{self, Rule};
+use super::{Destination, Judged, Oracle, Sending};
+
+/// An open episode.
+#[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing that the page says of an episode")]
+pub(crate) struct Episode {
+    /// The last `raised` or `repeated`, sent or not.
+    pub(crate) said: Alert,
+    /// The place from which `escalate to` counts.
+    pub(crate) origin: String,
+    /// Whether somebody has acknowledged it.
+    pub(crate) acknowledged: bool,
+    /// Whether it has been escalated.
+    pub(crate) escalated: bool,
+    /// Whether the last reading that decided asked for its end.
+    pub(crate) asked: bool,
+    /// Whether anybody has been told of it: not while it began in a pause.
+    pub(crate) told: bool,
+}
+
+impl Episode {
+    /// The episode's alert in another state.
+    pub(crate) fn in_state(&self, state: &'static str, ts: i64, origin: &str) -> Alert {
+        Alert { state, ts, origin: origin.into(), ..self.said.clone() }
+    }
+}
+
+impl Oracle {
+    /// What a reading does to the alerts of a rule.
+    pub(super) fn decide(
+        &self,
+        partition: &mut Partition,
+        at: usize,
+        reading: &Reading,
+        seen: bool,
+        judged: &Judged,
+        out: &mut Vec<Sending>,
+    ) {
+        let rule = &self.rules[at];
+        let Some(clauses) = &rule.alert else { return };
+        if !seen || clauses.each {
+            if judged.truth == Some(true) && !partition.is_paused(&rule.name, reading.patient.as_deref()) {
+                let alert = Alert { single: true, ..self.raised(rule, reading, judged) };
+                out.push(sending(rule, &alert));
+            }
+            return;
+        }
+        let name = reading.patient.as_ref().expect("the patient of a reading that is seen");
+        let patient = partition.patients.get_mut(name).expect("a patient that was seen");
+        let matches = judged.truth == Some(true) && judged.asks != Some(true);
+        match patient.episodes.get_mut(&at) {
+            None if matches => self.open(partition, at, self.raised(rule, reading, judged), out),
+            None => {}
+            Some(episode) => {
+                episode.asked = judged.asks.unwrap_or(episode.asked);
+                let may_end = !clauses.latch || episode.acknowledged;
+                let due = clauses.repeat.is_some_and(|every| reading.ts - episode.said.ts >= every);
+                if judged.asks == Some(true) && may_end {
+                    self.close(partition, name, at, reading.ts, &self.origin(reading), None, out);
+                } else if matches && due && !episode.acknowledged {
+                    let since = episode.said.since;
+                    let id = episode.said.id.clone();
+                    episode.said = Alert { state: "repeated", since, id, ..self.raised(rule, reading, judged) };
+                    let said = episode.said.clone();
+                    say(partition, rule, &said, out);
+                }
+            }
+        }
+    }
+
+    /// Begins an episode with this alert.
+    pub(super) fn open(&self, partition: &mut Partition, at: usize, said: Alert, out: &mut Vec<Sending>) {
+        let rule = &self.rules[at];
+        let told = say(partition, rule, &said, out);
+        let name = said.patient.clone().expect("an episode has a patient");
+        let origin = said.origin.clone();
+        let episode = Episode { said, origin, acknowledged: false, escalated: false, asked: false, told };
+        partition.patients.get_mut(&name).expect("a patient that was seen").episodes.insert(at, episode);
+    }
+
+    /// Ends an episode; what a pause holds back is owed, if anybody knows of the episode.
+    #[allow(clippy::too_many_arguments, reason = "one of each")]
+    pub(super) fn close(
+        &self,
+        partition: &mut Partition,
+        patient: &str,
+        at: usize,
+        ts: i64,
+        origin: &str,
+        reason: Option<&'static str>,
+        out: &mut Vec<Sending>,
+    ) {
+        let episodes = &mut partition.patients.get_mut(patient).expect("a patient that was seen").episodes;
+        let episode = episodes.remove(&at).expect("an open episode");
+        let alert = Alert { reason, ..episode.in_state("resolved", ts, origin) };
+        if !say(partition, &self.rules[at], &alert, out) && episode.told {
+            partition.owed.push((patient.into(), at, Alert { origin: episode.origin, ..alert }));
+        }
+    }
+
+    /// The alert that a matching reading raises.
+    fn raised(&self, rule: &Rule, reading: &Reading, judged: &Judged) -> Alert {
+        let message = judged.message.clone();
+        let alert = self.beginning(rule, reading, reading.ts, message);
+        Alert { late: reading.late, misplaced: reading.misplaced, values: judged.values.clone(), ..alert }
+    }
+
+    /// An alert that begins with a reading, or so long after it; no fields are known.
+    pub(super) fn beginning(&self, rule: &Rule, reading: &Reading, ts: i64, message: String) -> Alert {
+        let rule::Alert { priority, .. } = rule.alert.as_ref().expect("a rule with an alert");
+        Alert {
+            id: format!("{}/{}", reading.place(&self.stream), rule.name),
+            rule: rule.name.clone(),
+            state: "raised",
+            priority,
+            patient: reading.patient.clone(),
+            ts,
+            since: ts,
+            message,
+            notify: self.topic(rule).notify.clone(),
+            values: output::values(&[]),
+            origin: self.origin(reading),
+            ..Alert::default()
+        }
+    }
+
+    pub(super) fn origin(&self, reading: &Reading) -> String {
+        output::origin(&self.stream.name.node, reading.partition, reading.offset, &self.ruleset)
+    }
+}
+
+pub(super) fn sending(rule: &Rule, alert: &Alert) -> Sending {
+    (Destination::Alert(rule.topic.clone()), Some(alert.id.clone()), output::alert(alert))
+}
+
+/// Sends an alert of an episode unless a pause forbids it; whether it was sent.
+pub(super) fn say(partition: &Partition, rule: &Rule, alert: &Alert, out: &mut Vec<Sending>) -> bool {
+    let free = !partition.is_paused(&rule.name, alert.patient.as_deref());
+    if free {
+        out.push(sending(rule, alert));
+    }
+    free
+}

@@ -1,0 +1,40 @@
+//! A million readings: random wards one after the other until there were so many, the program held to the interpreter over
+//! each. `make soak` runs it; `SOAK_SEED` repeats a run, `SOAK_READINGS` shortens it.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::drive::Manner;
+use crate::generate::Tape;
+use crate::over_time::run;
+
+#[test]
+#[ignore = "takes minutes: make soak"]
+fn a_million_readings() {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let first = set("SOAK_SEED").unwrap_or(clock);
+    let readings = set("SOAK_READINGS").unwrap_or(1_000_000);
+    eprintln!("SOAK_SEED={first}");
+    let started = Instant::now();
+    let (mut done, mut sent, mut wards, mut shown) = (0, 0, 0, 0);
+    while done < readings {
+        let seed = first + wards;
+        let mut tape = Tape::seeded(seed);
+        let happenings = [120, 300, 700, 1500][tape.pick(4)];
+        let run = run(&mut tape, happenings);
+        if let Some(difference) = run.difference(Manner::seeded(seed)) {
+            panic!("SOAK_SEED={seed} SOAK_READINGS=1\n{difference}");
+        }
+        wards += 1;
+        done += run.interpreted.counts.readings;
+        sent += run.interpreted.sent.len();
+        if done / 50_000 > shown {
+            shown = done / 50_000;
+            eprintln!("{done} readings, {sent} sent, {wards} wards, {:.0} s", started.elapsed().as_secs_f64());
+        }
+    }
+    eprintln!("no difference: {done} readings, {sent} sent, {wards} wards, {:.0} s", started.elapsed().as_secs_f64());
+}
+
+fn set(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
