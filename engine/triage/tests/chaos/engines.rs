@@ -53,6 +53,8 @@ impl Engines {
             "kafka.properties.transaction.timeout.ms=10000".to_owned(),
             "kafka.properties.message.timeout.ms=8000".to_owned(),
             "engine.workers=1".to_owned(),
+            // Often, so that engines die with snapshots half written, and seldom enough that they judge readings again.
+            "engine.snapshot_age=3s".to_owned(),
         ];
         let mut command = Command::new(env!("CARGO_BIN_EXE_triage"));
         command

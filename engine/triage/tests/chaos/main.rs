@@ -12,6 +12,7 @@ mod proxy;
 mod readings;
 mod topics;
 mod verdict;
+mod words;
 
 #[path = "../support/services.rs"]
 #[allow(dead_code, reason = "each test uses a part")]
@@ -41,9 +42,20 @@ use proxy::Proxy;
 use services::Kafka;
 use topics::{Topics, Written};
 use verdict::{Expected, Verdict};
+use words::People;
 
-fn rules() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules/hospital").canonicalize().unwrap()
+/// The hospital's rules, and those that keep every kind of state.
+fn rules(folder: &Path) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = folder.join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    for from in [here.join("../../rules/hospital"), here.join("tests/chaos/rules")] {
+        for entry in std::fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, rules.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    rules
 }
 
 #[test]
@@ -58,7 +70,9 @@ fn nothing_is_lost_or_doubled_whatever_fails() {
 
     let topics = Topics::new(&kafka.bootstrap());
     topics.make_stream(plan.partitions);
-    let engines = Engines::start(plan.engines, proxy.port(), &rules(), &folder);
+    let rules = rules(&folder);
+    let engines = Engines::start(plan.engines, proxy.port(), &rules, &folder);
+    let people = People::start(&kafka.bootstrap(), &["alerts.vitals", "alerts.stroke"], plan.seed);
     let sending = readings::send(&plan, &kafka.bootstrap());
     let mut faults = Faults::new(&plan, kafka, engines, proxy);
     faults.run();
@@ -69,9 +83,15 @@ fn nothing_is_lost_or_doubled_whatever_fails() {
     let begun = Instant::now();
     topics.wait_until_judged(plan.partitions, Duration::from_mins(3));
     println!("judged {:.1} s after the last fault", begun.elapsed().as_secs_f64());
+    // Time in which nothing comes: silences, and escalations of what nobody acknowledges.
+    std::thread::sleep(Duration::from_secs(12));
+    println!("{} acknowledgements sent", people.stop());
+    std::thread::sleep(Duration::from_secs(3));
+    engines.stop();
     let stream = topics.read("research", plan.partitions);
     readings::assert_all_arrived(&sent, &stream);
-    let expected = Expected::of(&rules(), &stream);
+    let journal = topics.read("triage-journal", plan.partitions);
+    let expected = Expected::of(&rules, &stream, &journal);
     let written = Written::read(&topics, expected.topics(), plan.partitions);
     let verdict = Verdict::of(&expected, &written);
     println!("{verdict}");
@@ -82,7 +102,6 @@ fn nothing_is_lost_or_doubled_whatever_fails() {
     let doubled = Written::read(&topics, expected.topics(), plan.partitions);
     assert!(!Verdict::of(&expected, &doubled).is_right(), "a record doubled by hand was not noticed");
 
-    engines.stop();
     drop(proxy);
     kafka.kill();
     std::fs::remove_dir_all(&folder).unwrap();

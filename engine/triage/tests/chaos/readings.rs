@@ -10,7 +10,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use crate::plan::{Plan, Random};
 use crate::topics::Read;
 
-const PATIENTS: u64 = 97;
+/// Many, so that the plain interpreter, which reads a patient's whole past for every reading, ends in time.
+const PATIENTS: u64 = 499;
 
 /// A record as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +98,10 @@ fn value(random: &mut Random, patient: u64, timestamp: i64, number: usize) -> Op
 }
 
 fn reading(random: &mut Random, patient: u64, timestamp: i64, number: usize) -> String {
-    let mut text = format!("{{\"patient\":\"p{patient}\",\"ts\":{timestamp},\"n\":{number}");
+    // Some come late, and some under another patient's key.
+    let ts = if random.below(40) == 0 { timestamp - random.below(4_000) as i64 } else { timestamp };
+    let named = if random.below(100) == 0 { patient + 1 } else { patient };
+    let mut text = format!("{{\"patient\":\"p{named}\",\"ts\":{ts},\"n\":{number}");
     let fields: [(&str, u64, u64); 13] = [
         ("age", 20, 80),
         ("sex", 0, 2),

@@ -10,7 +10,7 @@ use triage_core::reading::Record;
 use triage_core::source::FileId;
 use triage_core::syntax;
 
-use crate::interpreter::oracle::{Destination, Oracle, Sent};
+use crate::interpreter::oracle::{Destination, Event, Oracle, Sent};
 use crate::topics::{Read, Written};
 
 /// The engine's own defaults.
@@ -23,12 +23,13 @@ type Wanted = (Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>, BTreeMap<String, S
 pub(crate) struct Expected(BTreeMap<String, Vec<Vec<Wanted>>>);
 
 impl Expected {
-    /// Interprets the stream, partition by partition.
-    pub(crate) fn of(rules: &Path, stream: &[Vec<Read>]) -> Self {
+    /// Interprets the stream, partition by partition, with what happened between its readings as the journal has it.
+    pub(crate) fn of(rules: &Path, stream: &[Vec<Read>], journal: &[Vec<Read>]) -> Self {
         let compiled = RuleFiles::read(rules).compile().unwrap_or_else(|_| panic!("the rules do not compile"));
         let parsed = compiled.files.iter().enumerate();
         let trees: Vec<_> = parsed.map(|(at, file)| syntax::parse(FileId(at as u32), &file.text).unwrap()).collect();
         let mut oracle = Oracle::new(&trees, compiled.program.version());
+        oracle.width = stream.len() as i32;
         let mut topics: BTreeMap<String, Vec<Vec<Wanted>>> = BTreeMap::new();
         let derived: Vec<String> = oracle.topic_names().into_iter().map(str::to_owned).collect();
         let alerts =
@@ -37,12 +38,22 @@ impl Expected {
             topics.insert(topic, vec![Vec::new(); stream.len()]);
         }
         for (partition, records) in stream.iter().enumerate() {
-            for read in records {
-                let record = record(partition, read);
-                for sent in oracle.step(0, &record, &LIMITS) {
-                    let (topic, wanted) = wanted(sent, &record);
+            let mut entries = journal[partition].iter().map(entry).peekable();
+            let mut happen = |event: Event<'_>, record: Option<(&str, &Record<'_>)>| {
+                for sent in oracle.step(0, &event, &LIMITS) {
+                    let (topic, wanted) = wanted(sent, record);
                     topics.get_mut(&topic).unwrap_or_else(|| panic!("no topic {topic}"))[partition].push(wanted);
                 }
+            };
+            for read in records {
+                while let Some(entry) = entries.next_if(|entry| entry.before <= read.offset) {
+                    between(&entry, partition as i32, &mut happen);
+                }
+                let record = record(partition, read);
+                happen(Event::Record(record), Some(("research", &record)));
+            }
+            for entry in entries {
+                between(&entry, partition as i32, &mut happen);
             }
         }
         Self(topics)
@@ -71,6 +82,33 @@ fn has_alerts(files: &[triage_core::source::SourceFile], topic: &str) -> bool {
     })
 }
 
+/// An entry of the engines' journal: their order of what is not in the stream is taken for granted, and nothing else.
+struct Entry {
+    before: i64,
+    event: serde_json::Value,
+}
+
+fn entry(read: &Read) -> Entry {
+    let mut json: serde_json::Value = serde_json::from_slice(read.value.as_deref().unwrap()).unwrap();
+    Entry { before: json["before"].as_i64().unwrap(), event: json["event"].take() }
+}
+
+/// Happens between two readings.
+fn between(entry: &Entry, partition: i32, happen: &mut impl FnMut(Event<'_>, Option<(&str, &Record<'_>)>)) {
+    if let Some(to) = entry.event["advance"]["to"].as_i64() {
+        return happen(Event::Advance { partition, to }, None);
+    }
+    let word = &entry.event["acknowledgement"];
+    let bytes = |name: &str| {
+        let hex = word[name].as_str()?.as_bytes().chunks(2);
+        Some(hex.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect::<Vec<u8>>())
+    };
+    let (key, value) = (bytes("key"), bytes("value"));
+    let (timestamp, offset) = (word["timestamp"].as_i64(), word["offset"].as_i64().unwrap());
+    let record = Record { key: key.as_deref(), value: value.as_deref(), timestamp, partition, offset };
+    happen(Event::Acknowledgement(record), Some(("acknowledgements", &record)));
+}
+
 fn record(partition: usize, read: &Read) -> Record<'_> {
     Record {
         key: read.key.as_deref(),
@@ -81,21 +119,21 @@ fn record(partition: usize, read: &Read) -> Record<'_> {
     }
 }
 
-fn wanted(sent: Sent, record: &Record<'_>) -> (String, Wanted) {
+/// `record` is what a dead letter is of, and its topic.
+fn wanted(sent: Sent, record: Option<(&str, &Record<'_>)>) -> (String, Wanted) {
     let bytes = |text: String| Some(text.into_bytes());
-    match sent.to {
-        Destination::Topic(topic) => {
-            (topic, (sent.key.and_then(bytes), bytes(sent.value), record.timestamp, BTreeMap::new()))
-        }
-        Destination::Alert(topic) => (
-            format!("alerts.{topic}"),
-            (sent.key.and_then(bytes), bytes(sent.value), record.timestamp, BTreeMap::new()),
-        ),
-        Destination::DeadLetter(reason) => {
+    let whole = |topic: String| {
+        (topic, (sent.key.clone().and_then(bytes), bytes(sent.value.clone()), sent.timestamp, BTreeMap::new()))
+    };
+    match &sent.to {
+        Destination::Topic(topic) => whole(topic.clone()),
+        Destination::Alert(topic) => whole(format!("alerts.{topic}")),
+        Destination::DeadLetter { stage, reason } => {
+            let (topic, record) = record.unwrap();
             let headers = [
-                ("stage", "reading".to_owned()),
-                ("reason", reason.as_str().to_owned()),
-                ("topic", "research".to_owned()),
+                ("stage", (*stage).to_owned()),
+                ("reason", (*reason).to_owned()),
+                ("topic", topic.to_owned()),
                 ("partition", record.partition.to_string()),
                 ("offset", record.offset.to_string()),
                 ("timestamp", record.timestamp.unwrap().to_string()),
