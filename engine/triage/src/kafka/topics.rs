@@ -171,6 +171,11 @@ impl Topics {
     }
 }
 
+/// Whether a topic is for people to read: the others hold what engine and store need.
+pub(crate) fn is_for_people(topic: &str) -> bool {
+    ![RULE_SETS, SNAPSHOTS, JOURNAL, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS].contains(&topic)
+}
+
 /// The topic of a topic's alerts.
 pub(crate) fn alerts_of(topic: &str) -> String {
     format!("alerts.{topic}")

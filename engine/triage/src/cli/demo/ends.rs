@@ -9,6 +9,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::looker::Looker;
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
+use crate::kafka::topics::is_for_people;
 
 /// How long a question to the embedded broker may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,7 +48,7 @@ impl Ends {
     }
 
     fn kept_all(&self, stored: &[String], looker: &Looker) -> KafkaResult<bool> {
-        let ends = self.ends(|topic| !topic.starts_with("__") && topic != crate::kafka::topics::RULE_SETS)?;
+        let ends = self.ends(|topic| !topic.starts_with("__") && is_for_people(topic))?;
         let shown = ends.iter().all(|end| looker.has_reached(&end.topic, end.partition, end.offset));
         let ends: Vec<End> = ends.into_iter().filter(|end| stored.contains(&end.topic)).collect();
         Ok(shown && has_committed(&self.store, &ends)?)

@@ -13,6 +13,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use super::paint::Paint;
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
+use crate::kafka::topics::is_for_people;
 
 /// The looker's thread.
 pub(super) struct Looker {
@@ -55,8 +56,8 @@ impl Looker {
         // A looker that broke off has still counted.
         let _ = self.thread.join();
         let counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_patients = counts.iter().filter(|(topic, _)| topic.as_str() != crate::kafka::topics::RULE_SETS);
-        of_patients.map(|(topic, count)| (topic.clone(), *count)).collect()
+        let for_people = counts.iter().filter(|(topic, _)| is_for_people(topic));
+        for_people.map(|(topic, count)| (topic.clone(), *count)).collect()
     }
 }
 
