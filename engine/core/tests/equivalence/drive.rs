@@ -107,7 +107,7 @@ impl Drive<'_> {
         outputs.clear();
         match &events[0] {
             Event::Record(_) => {
-                let records: Vec<Record<'_>> = events.iter().filter_map(|event| event.record()).collect();
+                let records: Vec<Record<'_>> = events.iter().filter_map(Event::record).collect();
                 program.step(&records, limits, states, workspace, outputs);
             }
             Event::Acknowledgement(record) => program.acknowledge(record, limits, states, workspace, outputs),
