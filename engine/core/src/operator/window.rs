@@ -137,6 +137,8 @@ impl Window {
     /// It has become true.
     pub(crate) fn settle(&mut self) {
         self.undo = None;
+        give_back(&mut self.times);
+        give_back(&mut self.values);
     }
 
     /// It has not.
@@ -227,6 +229,14 @@ impl Sums {
 
     fn deviation(&self, count: usize) -> f64 {
         self.squares.as_ref().map_or(f64::NAN, |squares| deviation(count, &self.sum, squares))
+    }
+}
+
+/// Gives memory back of which little is used any more. What is left is twice what is used, so that each value pays for it
+/// once.
+fn give_back<T>(values: &mut VecDeque<T>) {
+    if values.capacity() > 16 && values.len() < values.capacity() / 4 {
+        values.shrink_to(values.len() * 2);
     }
 }
 

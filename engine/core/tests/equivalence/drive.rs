@@ -1,5 +1,6 @@
 //! The compiled program over what happens, in a manner drawn from a tape: how records are batched, whether a transaction
-//! is undone and done again, whether all state is written and read back in between. None of it may show.
+//! is undone and done again, whether all state is written and read back in between, or taken over by the same rules. None of
+//! it may show.
 
 use triage_core::program::{Limits, OutputKind, Outputs, Program, States, TopicId, Workspace};
 use triage_core::reading::Record;
@@ -25,7 +26,8 @@ impl Manner {
     /// Anything.
     pub(crate) fn seeded(seed: u64) -> Self {
         let mut tape = Tape::seeded(seed);
-        let sizes = (0..3).map(|_| 1 + tape.pick(40)).collect();
+        let most = if tape.chance(20) { 3_000 } else { 40 };
+        let sizes = (0..3).map(|_| 1 + tape.pick(most)).collect();
         Self { sizes, tape }
     }
 }
@@ -46,8 +48,10 @@ pub(crate) fn run_program(
     while steps.peek().is_some() {
         let transaction: Vec<_> = steps.by_ref().take(1 + manner.tape.pick(5)).collect();
         sent.extend(drive.transaction(&transaction, &mut manner.tape));
-        if manner.tape.chance(15) {
-            drive.read_back();
+        match manner.tape.pick(20) {
+            17 => drive.take_over(),
+            18.. => drive.read_back(),
+            _ => {}
         }
     }
     let mut counts = std::mem::take(&mut drive.workspace.counts);
@@ -107,13 +111,20 @@ impl Drive<'_> {
         outputs.clear();
         match &events[0] {
             Event::Record(_) => {
-                let records: Vec<Record<'_>> = events.iter().filter_map(|event| event.record()).collect();
+                let records: Vec<Record<'_>> = events.iter().filter_map(Event::record).collect();
                 program.step(&records, limits, states, workspace, outputs);
             }
             Event::Acknowledgement(record) => program.acknowledge(record, limits, states, workspace, outputs),
             Event::Advance { partition, to } => program.advance(*partition, *to, states, workspace, outputs),
         }
         sent(program, outputs, at)
+    }
+
+    /// A reload of the same rules.
+    fn take_over(&mut self) {
+        self.outputs.clear();
+        self.program.take_over(self.program, &mut self.states, &mut self.outputs);
+        assert!(self.outputs.is_empty(), "nothing is over");
     }
 
     /// All state, from its bytes.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Spanned;
 use crate::syntax::ast::{Comparison, Expr, ExprKind, LiteralKind};
 use crate::syntax::reserved::{DECLARATIONS, RESERVED, is_reserved};
-use crate::syntax::token::{Token, TokenKind};
+use crate::syntax::token::{Token, TokenKind, Tokens};
 
 /// Adds what to do, where something can be said.
 pub(super) fn explain(diagnostic: Diagnostic, failure: &Failure<'_>) -> Diagnostic {
@@ -222,8 +222,24 @@ fn quoted(words: &'static str) -> impl Iterator<Item = &'static str> {
 /// A word that starts a line, where only a new declaration could go on.
 fn start_of_rule(failure: &Failure<'_>) -> Option<String> {
     let found = failure.found.as_ref()?;
-    let first = starts_line(failure, found) && failure.expected.contains(&Rule::EOI);
-    first.then(|| "a new rule is written `topic when condition`".to_owned())
+    if !starts_line(failure, found) || !failure.expected.contains(&Rule::EOI) {
+        return None;
+    }
+    let help = reserved_in_rule(failure, found).map(backticks);
+    Some(help.unwrap_or_else(|| "a new rule is written `topic when condition`".to_owned()))
+}
+
+/// The word of the language in `topic when` or `topic.name when`: it keeps what would be a rule from being seen as one.
+fn reserved_in_rule<'t>(failure: &Failure<'t>, first: &Token) -> Option<&'t str> {
+    let text = failure.slice.text;
+    let tokens = Tokens::new(text, first.range.start).filter(|token| token.kind != TokenKind::Comment);
+    let words: Vec<&str> = tokens.take(4).map(|token| token.text(text)).collect();
+    let names = match words.as_slice() {
+        [topic, ".", name, "when"] => vec![*topic, *name],
+        [topic, "when", ..] => vec![*topic],
+        _ => return None,
+    };
+    names.into_iter().find(|name| is_reserved(name))
 }
 
 /// Two comparisons in a row, and the range that may have been meant.

@@ -18,6 +18,8 @@ const GAPS: [i64; 14] = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 5, 10, 31];
 pub(crate) struct Traffic<'a> {
     ward: &'a Ward,
     patients: i64,
+    /// Whether hardly anything but readings comes, so that batches are long.
+    busy: bool,
     now: i64,
     /// The next offset of each partition, and of each partition of `acknowledgements`.
     offsets: [[i64; 3]; 2],
@@ -34,6 +36,7 @@ impl<'a> Traffic<'a> {
         Self {
             ward,
             patients: 1 + tape.pick(5) as i64,
+            busy: tape.chance(30),
             now,
             offsets: [[40; 3], [7; 3]],
             ids: Vec::new(),
@@ -58,7 +61,9 @@ impl<'a> Traffic<'a> {
         if tape.pick(400) == 399 {
             self.now += tape.one::<i64>(&[&YEAR, &(3 * YEAR), &(-2 * YEAR)]);
         }
+        let reading = self.busy && !tape.chance(10);
         match tape.pick(100) {
+            _ if reading => self.reading(tape),
             0..=81 => self.reading(tape),
             82..=91 => self.acknowledgement(tape),
             92..=93 => self.pause(tape),

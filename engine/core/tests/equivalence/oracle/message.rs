@@ -43,10 +43,7 @@ fn place(inside: &str, judge: &Judge<'_>, fields: &[State]) -> String {
 }
 
 fn said(name: &str, decimals: Option<usize>, judge: &Judge<'_>, fields: &[State]) -> Option<String> {
-    let named = match judge.lets.get(name) {
-        Some(named) => named,
-        None => return field(name, decimals, judge, fields),
-    };
+    let Some(named) = judge.lets.get(name) else { return field(name, decimals, judge, fields) };
     match judge.meaning(named) {
         ExprKind::Name(name) => field(name, decimals, judge, fields),
         kind if is_condition(kind) => Some(judge.truth(named)?.to_string()),
