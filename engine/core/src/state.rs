@@ -66,7 +66,9 @@ impl States {
 
     /// A moment, in epoch milliseconds, before which nothing in the partition becomes due.
     pub fn next_timer(&self, partition: i32) -> Option<i64> {
-        self.find(partition)?.next_timer()
+        let partition = self.find(partition)?;
+        let pauses = partition.own.pauses.iter().map(|pause| pause.until);
+        partition.next_timer().into_iter().chain(pauses).min()
     }
 
     /// Takes in the partitions of `others`, in the place of what was known of them. Both must be of one program.

@@ -28,6 +28,8 @@ pub(crate) enum Stage {
     Reading,
     /// The store: it is no document, or was refused
     Document,
+    /// The engine: it is no acknowledgement; never sent again
+    Acknowledgement,
 }
 
 impl Stage {
@@ -35,11 +37,12 @@ impl Stage {
         match self {
             Stage::Reading => "reading",
             Stage::Document => "document",
+            Stage::Acknowledgement => "acknowledgement",
         }
     }
 
     pub(crate) fn of(name: &str) -> Option<Self> {
-        [Stage::Reading, Stage::Document].into_iter().find(|stage| stage.as_str() == name)
+        [Stage::Reading, Stage::Document, Stage::Acknowledgement].into_iter().find(|stage| stage.as_str() == name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the threads of an engine share: the current rule set, and the board on which workers say where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,8 @@ pub(crate) struct Board {
     changed: Condvar,
     positions: DashMap<i32, Position>,
     trouble: Mutex<Option<String>>,
+    /// Partitions whose state this process has had.
+    begun: Mutex<BTreeSet<i32>>,
 }
 
 impl Board {
@@ -144,6 +146,15 @@ impl Board {
             }
             workers = self.changed.wait_timeout(workers, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Whether this process has not had the partition's state yet; what it has kept itself is never thrown away.
+    pub(crate) fn begins_afresh(&self, partition: i32) -> bool {
+        !self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition)
+    }
+
+    pub(crate) fn has_begun(&self, partition: i32) {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(partition);
     }
 
     pub(crate) fn publish(&self, partition: i32, position: Position) {

@@ -7,5 +7,5 @@ mod keeper;
 pub(crate) mod record;
 mod restore;
 
-pub(crate) use keeper::{Keeper, Place};
+pub(crate) use keeper::{Change, Keeper};
 pub(crate) use restore::{RestoreError, Restored, Restorer};

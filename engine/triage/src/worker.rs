@@ -18,7 +18,6 @@ use crate::kafka::topics::Layout;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::{Shared, WorkerState};
 use crate::shutdown::Backoff;
-use crate::state::RestoreError;
 pub(crate) use judge::SentCounts;
 use session::Session;
 
@@ -43,9 +42,6 @@ pub(crate) enum WorkerError {
         /// Why it is not aborted.
         error: Box<TransactionError>,
     },
-    /// A partition's state cannot be taken over.
-    #[error(transparent)]
-    Restore(#[from] Box<RestoreError>),
     /// An aborted batch cannot be read again with this consumer.
     #[error("the aborted readings cannot be read again: {0}")]
     Rewind(KafkaError),

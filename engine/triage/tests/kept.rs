@@ -100,6 +100,48 @@ fn a_silence_is_told_once_though_nothing_comes() {
     stop(engine);
 }
 
+/// What is kept goes when a rule set keeps none, and begins afresh when one does again; readings in between are none of it.
+#[test]
+fn a_rule_set_without_state_ends_what_was_kept() {
+    let bed = bed(1);
+    let engine = start(&bed);
+    send(&bed, "p1", &[110, 120, 130]);
+    assert_eq!(states(&bed, 1), ["raised"]);
+    bed.write("b.rules", "every.one when v is known\nhigh.big when v > 900 alert high \"x\" each reading\n");
+    engine.reload("test");
+    assert_eq!(states(&bed, 2), ["raised", "resolved"]);
+    send(&bed, "p1", &[140, 150]);
+    assert_eq!(bed.read("every", 5).len(), 5);
+    stop(engine);
+    let engine = start(&bed);
+    bed.write("b.rules", RULES);
+    engine.reload("test");
+    send(&bed, "p1", &[160, 170]);
+    assert_eq!(bed.read("every", 7).len(), 7);
+    stop(engine);
+    let engine = start(&bed);
+    send(&bed, "p1", &[180]);
+    assert_eq!(states(&bed, 3), ["raised", "resolved", "raised"]);
+    assert_eq!(message(&bed.read("alerts.high", 3)[2]), "v is 180, 170.0 on average");
+    stop(engine);
+}
+
+/// A pause ends in a stream that brings nothing, and what is open is told then.
+#[test]
+fn a_pause_ends_though_nothing_comes() {
+    let bed = bed(1);
+    let engine = start(&bed);
+    let until = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() + 6_000;
+    let pause = format!("{{\"pause\":{{\"patient\":\"p1\",\"by\":\"eve\",\"why\":\"moved\",\"until\":{until}}}}}");
+    bed.send_value("acknowledgements", &pause);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    send(&bed, "p1", &[110, 120, 130]);
+    assert_eq!(bed.read("every", 3).len(), 3);
+    assert_eq!(states(&bed, 1), ["raised"]);
+    assert_eq!(bed.read("alerts.high", 1)[0].json()["ts"].as_u64().unwrap() as u128, until);
+    stop(engine);
+}
+
 /// The state goes with its partition, whichever process has it.
 #[test]
 fn state_moves_between_processes() {

@@ -10,6 +10,9 @@ use crate::reading::{Limits, Record, read_time};
 use crate::state::{Partition, Pause, Scope, States};
 use crate::syntax::ast::AlertState;
 
+/// The most pauses of a partition at a time, so that what it keeps is bounded.
+const MOST_PAUSES: usize = 200;
+
 /// What a record of the topic `acknowledgements` says.
 #[derive(Debug)]
 enum Word {
@@ -106,7 +109,8 @@ impl Teller<'_> {
     /// Whether its end is still to come.
     fn paused(&mut self, pause: Pause) -> bool {
         let Some(partition) = &mut self.partition else { return false };
-        if partition.time().is_some_and(|time| pause.until < time) {
+        // One pause too many is not kept: its alerts are sent.
+        if partition.time().is_some_and(|time| pause.until < time) || partition.own.pauses.len() >= MOST_PAUSES {
             return false;
         }
         partition.touch_own();
@@ -173,7 +177,7 @@ fn members(text: &str) -> Result<Vec<(String, Token)>, DeadLetter> {
         scanner.expect(b':').map_err(not_json)?;
         let token = scanner.value(1).map_err(not_json)?;
         if members.iter().any(|(other, _)| *other == name) {
-            return Err(dead(Reason::DuplicateField, &format!("`{name}` stands twice in the record")));
+            return Err(dead(Reason::DuplicateField, "a name stands twice in the record"));
         }
         members.push((name, token));
         if scanner.peek() == Ok(b',') {

@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Print dead letters, oldest first; keys and values only with `--values`
+    /// Print dead letters, partition by partition; keys and values only with `--values`
     Show(show::Args),
     /// Give dead letters back to the stage that refused them, none twice
     Resend(resend::Args),

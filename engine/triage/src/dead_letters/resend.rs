@@ -93,26 +93,33 @@ fn open(config: &Config, partitions: i32) -> Result<Transactions, DeadLetterErro
     Ok(Transactions::open(&properties::producer(&config.kafka, &id, LARGEST), OPENING)?)
 }
 
+/// Who is given a letter back.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Stream,
+    Store,
+}
+
 struct Resend {
     stream: String,
     /// None in a dry run.
     transactions: Option<Transactions>,
     report: Report,
-    waiting: Vec<(Letter, Stage)>,
+    waiting: Vec<(Letter, Target)>,
     bytes: usize,
 }
 
 impl Resend {
     /// Whether a transaction was committed.
     fn take(&mut self, letter: Letter) -> Result<bool, DeadLetterError> {
-        match stage_of(&letter, &self.stream) {
+        match target_of(&letter, &self.stream) {
             Err(never) => {
                 *self.report.never.entry(never).or_default() += 1;
                 Ok(false)
             }
-            Ok(stage) => {
+            Ok(target) => {
                 self.bytes += letter.bytes();
-                self.waiting.push((letter, stage));
+                self.waiting.push((letter, target));
                 let full = self.waiting.len() >= MOST_LETTERS || self.bytes >= MOST_BYTES;
                 if full { self.flush().map(|()| true) } else { Ok(false) }
             }
@@ -126,14 +133,14 @@ impl Resend {
     }
 
     /// One transaction. A letter that the broker refuses is found by halves, so that the others are sent.
-    fn send(&mut self, letters: &[(Letter, Stage)]) -> Result<(), DeadLetterError> {
+    fn send(&mut self, letters: &[(Letter, Target)]) -> Result<(), DeadLetterError> {
         if letters.is_empty() {
             return Ok(());
         }
         let error = match self.attempt(letters) {
             Ok(()) => {
-                for (_, stage) in letters {
-                    *self.report.sent.entry(self.target(*stage).to_owned()).or_default() += 1;
+                for (_, target) in letters {
+                    *self.report.sent.entry(self.topic(*target).to_owned()).or_default() += 1;
                 }
                 return Ok(());
             }
@@ -149,7 +156,7 @@ impl Resend {
         self.send(second)
     }
 
-    fn attempt(&self, letters: &[(Letter, Stage)]) -> Result<(), TransactionError> {
+    fn attempt(&self, letters: &[(Letter, Target)]) -> Result<(), TransactionError> {
         let Some(transactions) = &self.transactions else { return Ok(()) };
         transactions.begin()?;
         let result = self.hand_over(letters, transactions);
@@ -159,11 +166,11 @@ impl Resend {
         result
     }
 
-    fn hand_over(&self, letters: &[(Letter, Stage)], transactions: &Transactions) -> Result<(), TransactionError> {
-        for (letter, stage) in letters {
-            let target = self.target(*stage);
-            transactions.send(again(letter, *stage, target))?;
-            let (key, value) = (letter.mark(), mark(target));
+    fn hand_over(&self, letters: &[(Letter, Target)], transactions: &Transactions) -> Result<(), TransactionError> {
+        for (letter, target) in letters {
+            let topic = self.topic(*target);
+            transactions.send(again(letter, *target, topic))?;
+            let (key, value) = (letter.mark(), mark(topic));
             transactions.send(Sent {
                 topic: DEAD_LETTERS_RESENT,
                 partition: 0,
@@ -176,20 +183,20 @@ impl Resend {
         transactions.commit_without_offsets()
     }
 
-    fn target(&self, stage: Stage) -> &str {
-        match stage {
-            Stage::Reading => &self.stream,
-            Stage::Document => RESENT_DOCUMENTS,
+    fn topic(&self, target: Target) -> &str {
+        match target {
+            Target::Stream => &self.stream,
+            Target::Store => RESENT_DOCUMENTS,
         }
     }
 }
 
 /// The record as it was refused; a document says in its headers where it came from.
-fn again<'a>(letter: &'a Letter, stage: Stage, topic: &'a str) -> Sent<'a> {
+fn again<'a>(letter: &'a Letter, target: Target, topic: &'a str) -> Sent<'a> {
     let origin = letter.origin();
     let headers = header::with(OwnedHeaders::new(), header::RESENT, &letter.mark());
-    let headers = match (stage, &origin) {
-        (Stage::Document, Some(origin)) => origin.write(headers),
+    let headers = match (target, &origin) {
+        (Target::Store, Some(origin)) => origin.write(headers),
         _ => headers,
     };
     Sent {
@@ -202,22 +209,23 @@ fn again<'a>(letter: &'a Letter, stage: Stage, topic: &'a str) -> Sent<'a> {
     }
 }
 
-/// Which stage takes the letter; otherwise why none does.
-fn stage_of(letter: &Letter, stream: &str) -> Result<Stage, String> {
-    let Some(stage) = letter.stage() else {
-        let said = letter.header(header::STAGE).unwrap_or_default();
-        return Err(match said {
-            "" => "no stage is said: it was written by somebody else".to_owned(),
-            other => format!("letters of the stage `{other}` are never sent again"),
-        });
+/// Where the letter goes; otherwise why it goes nowhere.
+fn target_of(letter: &Letter, stream: &str) -> Result<Target, String> {
+    let target = match letter.stage() {
+        Some(Stage::Reading) => Target::Stream,
+        Some(Stage::Document) => Target::Store,
+        Some(Stage::Acknowledgement) | None => {
+            return Err(match letter.header(header::STAGE).unwrap_or_default() {
+                "" => "no stage is said: it was written by somebody else".to_owned(),
+                stage => format!("letters of the stage `{stage}` are never sent again"),
+            });
+        }
     };
     let Some(origin) = letter.origin() else {
         return Err("it is not said where the record came from".to_owned());
     };
-    match stage {
-        Stage::Reading if origin.topic != stream => {
-            Err(format!("it came from `{}`, and the stream is `{stream}`", origin.topic))
-        }
-        stage => Ok(stage),
+    if matches!(target, Target::Stream) && origin.topic != stream {
+        return Err(format!("it came from `{}`, and the stream is `{stream}`", origin.topic));
     }
+    Ok(target)
 }

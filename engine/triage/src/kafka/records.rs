@@ -108,8 +108,8 @@ impl Records {
                 Some(Err(error)) => return Err(ReadError::Kafka(error).into()),
                 Some(Ok(message)) if message.offset() >= end => return Ok(()),
                 Some(Ok(message)) => {
-                    heard = Instant::now();
                     take(&message)?;
+                    heard = Instant::now();
                 }
             }
         }

@@ -81,9 +81,8 @@ pub(crate) fn latest(config: &Config) -> Result<Option<Publication>, PublishErro
 
 /// What was published for the group under that version.
 pub(crate) fn of_version(config: &Config, version: &str) -> Result<Option<RuleFiles>, PublishError> {
-    let reader = Reader::open(&config.kafka)?;
-    let set = reader.assembly.of_version(version);
-    Ok(set.map(|set| RuleFiles { files: set.sources(), problems: Vec::new() }))
+    let reader = Reader::looking_for(&config.kafka, version)?;
+    Ok(reader.assembly.found().map(|set| RuleFiles { files: set.sources(), problems: Vec::new() }))
 }
 
 impl Publication {

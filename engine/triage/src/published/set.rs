@@ -125,14 +125,14 @@ pub(crate) struct Assembly {
     group: String,
     parts: BTreeMap<(String, usize), Part>,
     latest: Option<Publication>,
-    /// Every set of which all parts are there, by version.
-    whole: BTreeMap<String, RuleSet>,
+    wanted: Option<String>,
+    found: Option<RuleSet>,
     problem: Option<(i64, SetError)>,
 }
 
 impl Assembly {
     pub(crate) fn new(group: &str) -> Self {
-        Self { group: group.to_owned(), parts: BTreeMap::new(), latest: None, whole: BTreeMap::new(), problem: None }
+        Self { group: group.to_owned(), parts: BTreeMap::new(), latest: None, wanted: None, found: None, problem: None }
     }
 
     /// The last set that was complete.
@@ -140,9 +140,14 @@ impl Assembly {
         self.latest.as_ref()
     }
 
-    /// The set of that version, whatever has been published since: the keys of its parts bear the version.
-    pub(crate) fn of_version(&self, version: &str) -> Option<&RuleSet> {
-        self.whole.get(version)
+    /// Keeps the set of that version too, whatever is published later: the keys of its parts bear the version.
+    pub(crate) fn looking_for(group: &str, version: &str) -> Self {
+        Self { wanted: Some(version.to_owned()), ..Self::new(group) }
+    }
+
+    /// The set that was looked for, if all of it is there.
+    pub(crate) fn found(&self) -> Option<&RuleSet> {
+        self.found.as_ref()
     }
 
     /// What is wrong with a publication after it; earlier problems do not matter, compaction makes them.
@@ -165,9 +170,8 @@ impl Assembly {
                         let value: Part = serde_json::from_slice(value).map_err(unread)?;
                         let (sha256, parts) = (value.sha256.clone(), value.parts);
                         self.parts.insert((version.clone(), part), value);
-                        // Most are of more parts than have come; whether a set is what was published is said at its pointer.
-                        if let Ok(set) = self.joined(offset, &version, &sha256, parts) {
-                            self.whole.insert(version, set);
+                        if self.wanted.as_ref() == Some(&version) {
+                            self.found = self.joined(offset, &version, &sha256, parts).ok();
                         }
                     }
                     None => drop(self.parts.remove(&(version, part))),

@@ -34,13 +34,22 @@ pub(crate) struct Reader {
 impl Reader {
     /// Reads up to the present end.
     pub(crate) fn open(config: &KafkaConfig) -> Result<Self, PublishError> {
+        Self::read(config, Assembly::new(&config.group))
+    }
+
+    /// The same, with the set of an earlier version.
+    pub(crate) fn looking_for(config: &KafkaConfig, version: &str) -> Result<Self, PublishError> {
+        Self::read(config, Assembly::looking_for(&config.group, version))
+    }
+
+    fn read(config: &KafkaConfig, assembly: Assembly) -> Result<Self, PublishError> {
         let mut properties = properties::consumer(config);
         properties.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
         let consumer: BaseConsumer<Logged> = properties.create_with_context(Logged)?;
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_offset(RULE_SETS, 0, Offset::Beginning)?;
         consumer.assign(&partitions)?;
-        let mut reader = Self { consumer, assembly: Assembly::new(&config.group), failure: None };
+        let mut reader = Self { consumer, assembly, failure: None };
         let until = Instant::now() + PATIENCE;
         while !reader.poll(Duration::from_millis(100))? {
             if Instant::now() > until {

@@ -38,6 +38,32 @@ pub(crate) struct Keeper {
     kept: BTreeMap<i32, Kept>,
 }
 
+/// What a transaction does to partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// The next reading.
+    pub(crate) ends: BTreeMap<i32, i64>,
+    /// How many journal entries.
+    pub(crate) entries: BTreeMap<i32, u64>,
+    /// The next acknowledgement.
+    pub(crate) acknowledged: BTreeMap<i32, i64>,
+}
+
+impl Change {
+    fn concerns(&self, partition: i32) -> bool {
+        self.ends.contains_key(&partition) || self.entries.contains_key(&partition)
+    }
+
+    /// A partition's place after it.
+    fn after(&self, partition: i32, before: Place) -> Place {
+        Place {
+            next: self.ends.get(&partition).copied().unwrap_or(before.next),
+            entry: before.entry + self.entries.get(&partition).copied().unwrap_or(0),
+            acknowledgement: self.acknowledged.get(&partition).copied().unwrap_or(before.acknowledgement),
+        }
+    }
+}
+
 /// A snapshot to send: key, and value unless the patient is forgotten.
 pub(crate) type Snapshot = (Vec<u8>, Option<Vec<u8>>);
 
@@ -61,11 +87,21 @@ impl Keeper {
 
     /// Whether a partition is to be written down now, readings or not.
     pub(crate) fn is_due(&self) -> bool {
-        self.kept.values().any(|kept| self.is_kept_due(kept))
+        self.kept.values().any(|kept| kept.changed && self.is_old(kept))
     }
 
-    fn is_kept_due(&self, kept: &Kept) -> bool {
-        kept.changed && kept.written.is_none_or(|written| written.elapsed() >= self.age)
+    fn is_old(&self, kept: &Kept) -> bool {
+        kept.written.is_none_or(|written| written.elapsed() >= self.age)
+    }
+
+    /// The next reading of a partition.
+    pub(crate) fn next(&self, partition: i32) -> Option<i64> {
+        self.kept.get(&partition).map(|kept| kept.place.next)
+    }
+
+    /// The key of a partition's mark.
+    pub(crate) fn mark_key(&self) -> Vec<u8> {
+        Key::Partition.write(&self.group)
     }
 
     /// The rule set has changed: everything is written with the next transaction.
@@ -83,20 +119,16 @@ impl Keeper {
         Some(Entry::new(&self.group, place.entry + earlier + 1, place.next, event))
     }
 
-    /// The partitions that are due, with their snapshots, as they are after this transaction's `ends` and `entries`. The mark
-    /// comes last.
+    /// The partitions that are due, with their snapshots, as they are after the transaction. The mark comes last.
     pub(crate) fn snapshots(
         &self,
         program: &Program,
         states: &States,
         limits: &Limits,
-        (ends, entries): (&BTreeMap<i32, i64>, &BTreeMap<i32, u64>),
+        change: &Change,
     ) -> Vec<(i32, Vec<Snapshot>)> {
-        let is_changed = |partition: &i32| ends.contains_key(partition) || entries.contains_key(partition);
-        let due = self.kept.iter().filter(|(partition, kept)| {
-            self.is_kept_due(kept)
-                || (is_changed(partition) && kept.written.is_none_or(|written| written.elapsed() >= self.age))
-        });
+        let is_due = |partition: i32, kept: &Kept| (kept.changed || change.concerns(partition)) && self.is_old(kept);
+        let due = self.kept.iter().filter(|(partition, kept)| is_due(**partition, kept));
         let snapshots = due.map(|(partition, kept)| {
             let touched = states.touched(*partition).map(str::to_owned);
             let patients: BTreeSet<String> = kept.dirty.iter().cloned().chain(touched).collect();
@@ -105,43 +137,34 @@ impl Keeper {
                 let bytes = program.encode_patient(states, *partition, &patient);
                 snapshots.push((Key::Patient(patient).write(&self.group), bytes));
             }
+            let Place { next, entry, acknowledgement } = change.after(*partition, kept.place);
             let mark = Mark {
                 format: Mark::FORMAT,
-                next: ends.get(partition).copied().unwrap_or(kept.place.next),
-                entry: kept.place.entry + entries.get(partition).copied().unwrap_or(0),
+                next,
+                entry,
+                acknowledgement,
                 ruleset: program.version().to_owned(),
                 value_bytes: limits.value_bytes,
                 skew_ms: limits.skew_ms.unwrap_or(i64::MAX),
                 own: hex(&program.encode_partition(states, *partition).unwrap_or_default()),
             };
-            snapshots.push((Key::Partition.write(&self.group), Some(record::json(&mark))));
+            snapshots.push((self.mark_key(), Some(record::json(&mark))));
             (*partition, snapshots)
         });
         snapshots.collect()
     }
 
-    /// The transaction has committed. Call it before the states are.
-    pub(crate) fn commit(
-        &mut self,
-        states: &States,
-        ends: &BTreeMap<i32, i64>,
-        entries: &BTreeMap<i32, u64>,
-        acknowledged: &BTreeMap<i32, i64>,
-        written: &[i32],
-    ) {
+    /// The transaction has committed, with the snapshots of the partitions `written`. Call it before the states are.
+    pub(crate) fn commit(&mut self, states: &States, change: &Change, written: &[i32]) {
         for (partition, kept) in &mut self.kept {
-            let end = ends.get(partition);
-            let entries = entries.get(partition).copied().unwrap_or(0);
-            kept.place.next = end.copied().unwrap_or(kept.place.next);
-            kept.place.entry += entries;
-            kept.place.acknowledgement = acknowledged.get(partition).copied().unwrap_or(kept.place.acknowledgement);
+            kept.place = change.after(*partition, kept.place);
             if written.contains(partition) {
                 kept.dirty.clear();
                 kept.changed = false;
                 kept.written = Some(Instant::now());
             } else {
                 kept.dirty.extend(states.touched(*partition).map(str::to_owned));
-                kept.changed |= end.is_some() || entries > 0;
+                kept.changed |= change.concerns(*partition);
             }
         }
     }

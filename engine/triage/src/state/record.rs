@@ -60,6 +60,8 @@ pub(crate) struct Mark {
     pub(crate) next: i64,
     /// The number of the last journal entry that is in them.
     pub(crate) entry: u64,
+    /// The offset of the first acknowledgement that is not in them.
+    pub(crate) acknowledgement: i64,
     /// The rule set by which they were judged.
     pub(crate) ruleset: String,
     /// The limits by which they were judged.
@@ -122,8 +124,23 @@ impl Entry {
         Self { format: FORMAT, group: group.to_owned(), number, before, event }
     }
 
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, FormError> {
-        read(bytes)
+    /// The offset of the acknowledgement that it is.
+    pub(crate) fn acknowledgement(&self) -> Option<i64> {
+        match self.event {
+            Event::Acknowledgement { offset, .. } => Some(offset),
+            Event::Advance { .. } => None,
+        }
+    }
+
+    /// None if it is another group's, of whatever form, or not after entry `last`.
+    pub(crate) fn read_after(bytes: &[u8], ours: &str, last: u64) -> Result<Option<Self>, FormError> {
+        #[derive(Deserialize)]
+        struct Head {
+            group: String,
+            number: u64,
+        }
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| other(&error))?;
+        if head.group != ours || head.number <= last { Ok(None) } else { read(bytes).map(Some) }
     }
 }
 
@@ -189,6 +206,7 @@ mod tests {
             format: Mark::FORMAT,
             next: 42,
             entry: 7,
+            acknowledgement: 3,
             ruleset: "9f2c1a".to_owned(),
             value_bytes: 1_000_000,
             skew_ms: 300_000,
@@ -203,18 +221,22 @@ mod tests {
         ];
         for event in events {
             let entry = Entry::new("g", 8, 42, event);
-            assert_eq!(Entry::read(&json(&entry)), Ok(entry));
+            let bytes = json(&entry);
+            assert_eq!(Entry::read_after(&bytes, "g", 7), Ok(Some(entry)));
+            assert_eq!((Entry::read_after(&bytes, "g", 8), Entry::read_after(&bytes, "h", 0)), (Ok(None), Ok(None)));
         }
     }
 
     #[test]
     fn what_another_version_writes_is_refused() {
         let newer = br#"{"format":2,"group":"g","number":1,"before":0,"event":{"advance":{"to":1}}}"#;
-        assert_eq!(Entry::read(newer), Err(FormError::Version(2)));
+        let read = |bytes: &[u8]| Entry::read_after(bytes, "g", 0);
+        assert_eq!(read(newer), Err(FormError::Version(2)));
+        assert_eq!(Entry::read_after(newer, "another", 0), Ok(None));
         let more = br#"{"format":1,"group":"g","number":1,"before":0,"more":1,"event":{"advance":{"to":1}}}"#;
-        assert!(matches!(Entry::read(more), Err(FormError::Other(_))));
+        assert!(matches!(read(more), Err(FormError::Other(_))));
         for foreign in [&b""[..], b"secret", b"[]", b"{}"] {
-            let told = Entry::read(foreign).unwrap_err().to_string();
+            let told = read(foreign).unwrap_err().to_string();
             assert!(!told.contains("secret"), "{told}");
         }
         assert_eq!((bytes("0"), bytes("0g"), bytes("")), (None, None, Some(Vec::new())));

@@ -14,7 +14,7 @@ use super::record::{Entry, Event, FormError, Key, Mark, bytes};
 use crate::config::Config;
 use crate::kafka::records::{ReadError, Records};
 use crate::kafka::rights::explained;
-use crate::kafka::topics::{JOURNAL, SNAPSHOTS};
+use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS};
 use crate::published::{self, PublishError};
 
 /// Why a partition cannot be taken over. None of these is repaired by guessing.
@@ -29,10 +29,14 @@ pub(crate) enum RestoreError {
     #[error("partition {partition}: a snapshot on `{SNAPSHOTS}` cannot be read: {error}")]
     Bytes { partition: i32, error: StateError },
     #[error(
-        "partition {partition}: readings before {next} have been judged, and there is no state of them on `{SNAPSHOTS}`; to go on \
-         without, start once with `engine.fresh_state = true`"
+        "partition {partition}: its state is of the rule set {version}, which another process runs already, and this one does not yet"
     )]
-    Nothing { partition: i32, next: i64 },
+    Behind { partition: i32, version: String },
+    #[error(
+        "partition {partition}: readings up to {needed} are needed to restore the state, and the stream ends at {last}: it is not \
+         the one that the state was kept of; to go on without state, start once with `engine.fresh_state = true`"
+    )]
+    Short { partition: i32, needed: i64, last: i64 },
     #[error(
         "partition {partition}: the state is of {mark}, which is past {next}, the next reading: the stream or the group's offsets \
          are not those that it was kept of; to go on without state, start once with `engine.fresh_state = true`"
@@ -74,43 +78,73 @@ pub(crate) struct Restorer<'a> {
     /// The offsets that the group has committed: of the stream, and of `acknowledgements`.
     pub(crate) committed: Option<i64>,
     pub(crate) acknowledged: Option<i64>,
+    /// Whether to begin without the state that is kept.
+    pub(crate) afresh: bool,
 }
 
 impl Restorer<'_> {
-    /// Of a rule set that has kept no state so far.
-    pub(crate) fn begin(&self) -> Result<Restored, RestoreError> {
-        let records = Records::new(&self.config.kafka).map_err(|error| RestoreError::Read(self.partition, error))?;
-        self.afresh(self.committed, &records)
-    }
-
     pub(crate) fn restore(&self) -> Result<Restored, RestoreError> {
         let records = Records::new(&self.config.kafka).map_err(|error| RestoreError::Read(self.partition, error))?;
-        let snapshots = if self.config.engine.fresh_state { Snapshots::default() } else { self.snapshots(&records)? };
-        match (&snapshots.mark, self.committed) {
-            (None, Some(next)) if !self.config.engine.fresh_state => {
-                Err(RestoreError::Nothing { partition: self.partition, next })
-            }
-            (None, next) => self.afresh(next, &records),
-            (Some(mark), next) => {
-                let next = next.unwrap_or(0);
-                if mark.next > next {
-                    return Err(RestoreError::Ahead { partition: self.partition, mark: mark.next, next });
-                }
-                let mark = mark.clone();
-                self.of_snapshots(&snapshots, &mark, next, &records)
-            }
+        if self.afresh {
+            return self.begin(&records);
         }
+        let snapshots = self.snapshots(&records)?;
+        let Some(mark) = snapshots.mark.clone() else {
+            // A rule set that keeps state leaves a mark with the first reading that it judges.
+            if let Some(next) = self.committed {
+                let partition = self.partition;
+                tracing::warn!(partition, next, "no state was kept of the readings before this place; it begins here");
+            }
+            return self.begin(&records);
+        };
+        let next = self.committed.unwrap_or(0);
+        if mark.next > next {
+            return Err(RestoreError::Ahead { partition: self.partition, mark: mark.next, next });
+        }
+        self.of_snapshots(&snapshots, &mark, next, &records)
     }
 
-    /// No state at all. Entries of the journal that are there already keep their numbers.
-    fn afresh(&self, next: Option<i64>, records: &Records) -> Result<Restored, RestoreError> {
-        let last = self.journal(records)?.last().map_or(0, |entry| entry.number);
-        let first = records.bounds(self.program.stream(), self.partition);
-        let first = first.map_err(|error| RestoreError::Read(self.partition, error))?.0;
-        let acknowledgement = self.acknowledged.unwrap_or(0);
-        let place = Place { next: next.unwrap_or(first), entry: last, acknowledgement };
-        let states = States::new(self.partitions);
-        Ok(Restored { states, place, dirty: BTreeSet::new(), farewell: None })
+    /// No state at all. Entries of the journal that are there already keep their numbers, and patients of earlier snapshots are
+    /// forgotten with the next ones.
+    fn begin(&self, records: &Records) -> Result<Restored, RestoreError> {
+        let last = self.entries_after(0, records)?.back().map_or(0, |entry| entry.number);
+        let first = self.bounds(self.program.stream(), records)?.0;
+        let place = Place {
+            next: self.committed.unwrap_or(first),
+            entry: last,
+            acknowledgement: self.acknowledgement(0, records)?,
+        };
+        let mut dirty = BTreeSet::new();
+        self.read(SNAPSHOTS, records, |message| {
+            let key = Key::read(message.key().unwrap_or_default(), &self.config.kafka.group);
+            match (key, message.payload()) {
+                (Ok(Some(Key::Patient(id))), Some(_)) => drop(dirty.insert(id)),
+                (Ok(Some(Key::Patient(id))), None) => drop(dirty.remove(&id)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Restored { states: States::new(self.partitions), place, dirty, farewell: None })
+    }
+
+    /// Where acknowledgements go on: what the group has committed, or the state has seen, whichever is later.
+    fn acknowledgement(&self, seen: i64, records: &Records) -> Result<i64, RestoreError> {
+        let next = self.acknowledged.unwrap_or(0).max(seen);
+        let (first, end) = self.bounds(ACKNOWLEDGEMENTS, records)?;
+        if next > end {
+            tracing::error!(
+                partition = self.partition,
+                next,
+                end,
+                "`acknowledgements` ends before what was judged of it: it was made anew, and is read from its beginning"
+            );
+            return Ok(first);
+        }
+        Ok(next)
+    }
+
+    fn bounds(&self, topic: &str, records: &Records) -> Result<(i64, i64), RestoreError> {
+        records.bounds(topic, self.partition).map_err(|error| RestoreError::Read(self.partition, error))
     }
 
     fn of_snapshots(
@@ -120,22 +154,27 @@ impl Restorer<'_> {
         next: i64,
         records: &Records,
     ) -> Result<Restored, RestoreError> {
-        let before = (mark.ruleset != self.program.version()).then(|| self.rule_set(&mark.ruleset)).transpose()?;
+        let before =
+            (mark.ruleset != self.program.version()).then(|| self.rule_set_before(&mark.ruleset)).transpose()?;
         let program = before.as_deref().unwrap_or(self.program);
         let mut states = States::new(self.partitions);
         self.decode(snapshots, mark, program, &mut states)?;
         let limits = Limits { value_bytes: mark.value_bytes, skew_ms: Some(mark.skew_ms) };
         let entries = self.entries_after(mark.entry, records)?;
         let last = mark.entry + entries.len() as u64;
+        let seen =
+            entries.iter().filter_map(Entry::acknowledgement).max().map_or(mark.acknowledgement, |offset| offset + 1);
         let mut again = Again::new((program, limits), self.partition, states, entries);
         self.step(mark.next, next, &mut again, records)?;
-        let Again { mut states, dirty, .. } = again;
+        let Again { mut states, mut dirty, .. } = again;
         let farewell = before.as_ref().map(|before| {
             let mut outputs = Outputs::default();
             self.program.take_over(before, &mut states, &mut outputs);
+            // The next mark names the new rule set, and is of all of them.
+            dirty.extend(states.patients(self.partition).into_iter().map(str::to_owned));
             (Arc::clone(before), outputs)
         });
-        let place = Place { next, entry: last, acknowledgement: self.acknowledged.unwrap_or(0) };
+        let place = Place { next, entry: last, acknowledgement: self.acknowledgement(seen, records)? };
         Ok(Restored { states, place, dirty, farewell })
     }
 
@@ -179,23 +218,17 @@ impl Restorer<'_> {
         Ok(found)
     }
 
-    /// The entries of our group.
-    fn journal(&self, records: &Records) -> Result<Vec<Entry>, RestoreError> {
-        let mut entries = Vec::new();
+    /// The entries of our group after the one with that number.
+    fn entries_after(&self, last: u64, records: &Records) -> Result<VecDeque<Entry>, RestoreError> {
+        let mut entries = VecDeque::new();
         self.read(JOURNAL, records, |message| {
-            let entry = Entry::read(message.payload().unwrap_or_default());
-            let entry = entry.map_err(|error| self.form(JOURNAL, message.offset(), error))?;
-            if entry.group == self.config.kafka.group {
-                entries.push(entry);
-            }
+            let entry = Entry::read_after(message.payload().unwrap_or_default(), &self.config.kafka.group, last);
+            entries.extend(entry.map_err(|error| self.form(JOURNAL, message.offset(), error))?);
             Ok(())
         })?;
-        Ok(entries)
-    }
-
-    fn entries_after(&self, last: u64, records: &Records) -> Result<VecDeque<Entry>, RestoreError> {
-        let entries: VecDeque<Entry> = self.journal(records)?.into_iter().filter(|entry| entry.number > last).collect();
-        for (entry, expected) in entries.iter().zip(last + 1..) {
+        // From the first there is on: what came before may have been deleted, and nobody needs it.
+        let first = if last == 0 { entries.front().map_or(1, |entry: &Entry| entry.number) } else { last + 1 };
+        for (entry, expected) in entries.iter().zip(first..) {
             if entry.number != expected {
                 return Err(RestoreError::Gap { partition: self.partition, expected });
             }
@@ -229,9 +262,12 @@ impl Restorer<'_> {
         let read = |error| RestoreError::Read(self.partition, error);
         let stream = self.program.stream();
         if from < to {
-            let first = records.bounds(stream, self.partition).map_err(read)?.0;
+            let (first, last) = self.bounds(stream, records)?;
             if first > from {
                 return Err(RestoreError::Gone { partition: self.partition, mark: from, first });
+            }
+            if last < to {
+                return Err(RestoreError::Short { partition: self.partition, needed: to, last });
             }
             records
                 .read((stream, self.partition), Offset::Offset(from), to, &mut |message| {
@@ -244,11 +280,16 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    fn rule_set(&self, version: &str) -> Result<Arc<Program>, RestoreError> {
-        let refused =
-            |reason: String| RestoreError::RuleSet { partition: self.partition, version: version.to_owned(), reason };
-        let found =
-            published::of_version(self.config, version).map_err(|error: PublishError| refused(error.to_string()))?;
+    /// The rule set of a mark, which is an earlier one than ours.
+    fn rule_set_before(&self, version: &str) -> Result<Arc<Program>, RestoreError> {
+        let (partition, version) = (self.partition, version.to_owned());
+        let refused = |reason: String| RestoreError::RuleSet { partition, version: version.clone(), reason };
+        let failed = |error: PublishError| refused(error.to_string());
+        let latest = published::latest(self.config).map_err(failed)?;
+        if latest.is_some_and(|latest| latest.pointer.version == version) {
+            return Err(RestoreError::Behind { partition, version });
+        }
+        let found = published::of_version(self.config, &version).map_err(failed)?;
         let found = found.ok_or_else(|| refused("it is not there".to_owned()))?;
         let compiled = found.compile().map_err(|_| refused("it does not compile here".to_owned()))?;
         Ok(Arc::new(compiled.program))

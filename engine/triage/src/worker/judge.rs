@@ -8,6 +8,7 @@ use triage_core::program::{
 };
 use triage_core::reading::Record;
 
+use super::words::MOST_BYTES;
 use crate::config::EngineConfig;
 use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
@@ -32,6 +33,8 @@ pub(crate) struct Judge {
 struct Farewell {
     alert_topics: Vec<String>,
     outputs: Outputs,
+    /// Partitions that have gone since: whoever has them says it.
+    gone: Vec<i32>,
 }
 
 /// What a transaction has sent.
@@ -78,7 +81,7 @@ impl Judge {
         let topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
         let alert_topics = std::mem::replace(&mut self.alert_topics, topics);
         if !outputs.is_empty() {
-            self.farewells.push(Farewell { alert_topics, outputs });
+            self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
         }
         self.current = current;
         self.workspace = Workspace::default();
@@ -109,7 +112,7 @@ impl Judge {
         self.states.adopt(states);
         if let Some((before, outputs)) = farewell.filter(|(_, outputs)| !outputs.is_empty()) {
             let alert_topics = before.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
-            self.farewells.push(Farewell { alert_topics, outputs });
+            self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
         }
     }
 
@@ -152,7 +155,7 @@ impl Judge {
     /// Sends the ends of the episodes of rules that are gone.
     pub(crate) fn say_farewells(&self, transactions: &Transactions) -> Result<(), TransactionError> {
         for farewell in &self.farewells {
-            for output in farewell.outputs.iter() {
+            for output in farewell.outputs.iter().filter(|output| !farewell.gone.contains(&output.partition)) {
                 let OutputKind::Alert(topic) = output.kind else { continue };
                 transactions.send(sent(&farewell.alert_topics[topic.0 as usize], &farewell.outputs, output))?;
             }
@@ -168,7 +171,8 @@ impl Judge {
     ) -> Result<(), TransactionError> {
         self.outputs.clear();
         let Self { current, limits, states, workspace, outputs, .. } = self;
-        current.program.acknowledge(word, limits, states, workspace, outputs);
+        let limits = Limits { value_bytes: limits.value_bytes.min(MOST_BYTES), ..*limits };
+        current.program.acknowledge(word, &limits, states, workspace, outputs);
         self.send(std::slice::from_ref(word), ACKNOWLEDGEMENTS, transactions)
     }
 

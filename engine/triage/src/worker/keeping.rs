@@ -8,18 +8,19 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use triage_core::program::{Limits, Program, States};
+use triage_core::program::{Program, States};
 use triage_core::reading::Record;
 
 use super::idle::Idle;
 use super::judge::Judge;
-use super::words::Words;
+use super::words::{MOST_BYTES, Words};
 use crate::config::Config;
 use crate::kafka::consumer::StreamConsumer;
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
+use crate::shared::Shared;
 use crate::state::record::{self, Event, hex};
-use crate::state::{Keeper, Place, RestoreError, Restored, Restorer};
+use crate::state::{Change, Keeper, RestoreError, Restored, Restorer};
 
 /// How long the group's offsets may take: a transaction of a process that has died must end first.
 const COMMITTED: Duration = Duration::from_secs(90);
@@ -29,64 +30,54 @@ pub(super) struct Keeping {
     keeper: Keeper,
     words: Words,
     pub(super) idle: Idle,
+    /// Partitions whose state is kept no more: their marks are to be taken away.
+    ended: Vec<i32>,
 }
 
 /// What a transaction has done besides judging readings, and will be so when it has committed.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// Journal entries, by partition.
-    entries: BTreeMap<i32, u64>,
-    /// The next acknowledgement, by partition.
-    pub(super) acknowledged: BTreeMap<i32, i64>,
+    pub(super) change: Change,
     words: usize,
     written: Vec<i32>,
+    ended: usize,
 }
 
 impl Keeping {
     pub(super) fn new(config: &Config) -> KafkaResult<Self> {
         let keeper = Keeper::new(&config.kafka.group, config.engine.snapshot_age);
-        Ok(Self { keeper, words: Words::new(&config.kafka)?, idle: Idle::default() })
+        Ok(Self { keeper, words: Words::new(&config.kafka)?, idle: Idle::default(), ended: Vec::new() })
     }
 
-    /// Takes over partitions with their state; `afresh` where none was kept so far.
+    /// Takes over a partition with its state.
     pub(super) fn take_over(
         &mut self,
-        partitions: &[i32],
-        afresh: bool,
-        (config, stream_partitions): (&Config, i32),
+        partition: i32,
+        shared: &Shared,
+        stream_partitions: i32,
         consumer: &StreamConsumer,
         judge: &mut Judge,
     ) -> Result<(), RestoreError> {
-        for partition in partitions {
-            let (committed, acknowledged) = committed(consumer, judge.program(), *partition)
-                .map_err(|error| RestoreError::Kafka { partition: *partition, error })?;
-            let restorer = Restorer {
-                config,
-                program: judge.program(),
-                partition: *partition,
-                partitions: stream_partitions,
-                committed,
-                acknowledged,
-            };
-            let Restored { states, place, dirty, farewell } =
-                if afresh { restorer.begin()? } else { restorer.restore()? };
-            let patients = states.patients(*partition).len();
-            judge.adopt(states, farewell);
-            self.begin(*partition, place, dirty)?;
-            tracing::info!(partition, next = place.next, patients, "a partition's state is here");
-        }
-        Ok(())
-    }
-
-    fn begin(
-        &mut self,
-        partition: i32,
-        place: Place,
-        dirty: std::collections::BTreeSet<String>,
-    ) -> Result<(), RestoreError> {
+        let kafka = |error| RestoreError::Kafka { partition, error };
+        let (committed, acknowledged) = committed(consumer, judge.program(), partition).map_err(kafka)?;
+        let restorer = Restorer {
+            config: &shared.config,
+            program: judge.program(),
+            partition,
+            partitions: stream_partitions,
+            committed,
+            acknowledged,
+            afresh: shared.config.engine.fresh_state && shared.board.begins_afresh(partition),
+        };
+        let Restored { states, place, dirty, farewell } = restorer.restore()?;
+        let patients = states.patients(partition).len();
+        judge.adopt(states, farewell);
+        self.ended.retain(|ended| *ended != partition);
         self.keeper.begin(partition, place, dirty);
-        let begun = self.words.begin(partition, place.acknowledgement);
-        begun.map_err(|error| RestoreError::Kafka { partition, error })
+        self.words.begin(partition, place.acknowledgement).map_err(kafka)?;
+        shared.board.has_begun(partition);
+        tracing::info!(partition, next = place.next, patients, "a partition's state is here");
+        Ok(())
     }
 
     pub(super) fn drop_partitions(&mut self, partitions: &[i32]) {
@@ -94,6 +85,7 @@ impl Keeping {
         for partition in partitions {
             self.idle.left(*partition);
         }
+        self.ended.retain(|ended| !partitions.contains(ended));
         if let Err(error) = self.words.drop_partitions(partitions) {
             tracing::warn!(%error, "acknowledgements of partitions that have gone are still read");
         }
@@ -104,9 +96,15 @@ impl Keeping {
         self.keeper.all_are_due(states);
     }
 
-    /// The partitions whose state is kept.
-    pub(super) fn partitions(&self) -> Vec<i32> {
-        self.keeper.partitions().collect()
+    /// The rule set that has been taken up keeps no state.
+    pub(super) fn end(&mut self) {
+        let partitions: Vec<i32> = self.keeper.partitions().collect();
+        self.drop_partitions(&partitions);
+        self.ended = partitions;
+    }
+
+    pub(super) fn keeps(&self, partition: i32) -> bool {
+        self.keeper.next(partition).is_some()
     }
 
     pub(super) fn read_words(&mut self) -> Result<(), KafkaError> {
@@ -115,19 +113,31 @@ impl Keeping {
 
     /// Whether there is something to do without any reading.
     pub(super) fn has_work(&mut self, states: &States) -> bool {
-        !self.words.waiting().is_empty() || self.keeper.is_due() || !self.idle.steps(states).is_empty()
+        let something = !self.words.waiting().is_empty() || !self.ended.is_empty() || self.keeper.is_due();
+        something || !self.idle.steps(states, |_| false).is_empty()
     }
 
-    /// Before the readings of a transaction: what people have said, then the time of idle partitions.
-    pub(super) fn happen(&mut self, judge: &mut Judge, transactions: &Transactions) -> Result<Done, TransactionError> {
-        let mut done = Done::default();
+    /// Before the readings of a transaction: what people have said, then the time of idle partitions. `ends` has the
+    /// next reading of the partitions that readings are judged of.
+    pub(super) fn happen(
+        &mut self,
+        judge: &mut Judge,
+        ends: BTreeMap<i32, i64>,
+        transactions: &Transactions,
+    ) -> Result<Done, TransactionError> {
+        let change = Change { ends, ..Change::default() };
+        let mut done = Done { change, ended: self.ended.len(), ..Done::default() };
+        for partition in &self.ended {
+            transactions.send(own(SNAPSHOTS, *partition, Some(&self.keeper.mark_key()), None))?;
+        }
         for word in self.words.waiting() {
             judge.acknowledge(&spoken(word), transactions)?;
             self.write_down(word.partition(), event(word), &mut done, transactions)?;
-            done.acknowledged.insert(word.partition(), word.offset() + 1);
+            done.change.acknowledged.insert(word.partition(), word.offset() + 1);
             done.words += 1;
         }
-        for (partition, to) in self.idle.steps(judge.states()) {
+        let steps = self.idle.steps(judge.states(), |partition| done.change.ends.contains_key(&partition));
+        for (partition, to) in steps {
             judge.advance(partition, to, transactions)?;
             self.write_down(partition, Event::Advance { to }, &mut done, transactions)?;
         }
@@ -141,7 +151,7 @@ impl Keeping {
         done: &mut Done,
         transactions: &Transactions,
     ) -> Result<(), TransactionError> {
-        let earlier = done.entries.entry(partition).or_default();
+        let earlier = done.change.entries.entry(partition).or_default();
         let Some(entry) = self.keeper.entry(partition, *earlier, event) else { return Ok(()) };
         *earlier += 1;
         transactions.send(own(JOURNAL, partition, None, Some(&record::json(&entry))))
@@ -150,12 +160,12 @@ impl Keeping {
     /// After the readings of a transaction: the snapshots that are due.
     pub(super) fn write(
         &self,
-        (program, states, limits): (&Program, &States, &Limits),
-        ends: &BTreeMap<i32, i64>,
+        judge: &Judge,
         done: &mut Done,
         transactions: &Transactions,
     ) -> Result<(), TransactionError> {
-        for (partition, snapshots) in self.keeper.snapshots(program, states, limits, (ends, &done.entries)) {
+        let snapshots = self.keeper.snapshots(judge.program(), judge.states(), &judge.limits(), &done.change);
+        for (partition, snapshots) in snapshots {
             for (key, value) in &snapshots {
                 transactions.send(own(SNAPSHOTS, partition, Some(key), value.as_deref()))?;
             }
@@ -165,9 +175,19 @@ impl Keeping {
     }
 
     /// The transaction has committed; the states have not been yet.
-    pub(super) fn commit(&mut self, states: &States, ends: &BTreeMap<i32, i64>, done: &Done) {
-        self.keeper.commit(states, ends, &done.entries, &done.acknowledged, &done.written);
+    pub(super) fn commit(&mut self, states: &States, done: &Done) {
+        self.keeper.commit(states, &done.change, &done.written);
         self.words.done(done.words);
+        self.ended.drain(..done.ended);
+    }
+
+    /// The next reading of every partition that the transaction writes for. Those without a reading of theirs are committed all
+    /// the same: so the broker refuses a member that the group has put out, whatever it writes.
+    pub(super) fn places(&self, done: &Done) -> BTreeMap<i32, i64> {
+        let Change { ends, entries, .. } = &done.change;
+        let touched = entries.keys().chain(&done.written);
+        let without_reading = touched.filter_map(|partition| Some((*partition, self.keeper.next(*partition)?)));
+        without_reading.chain(ends.iter().map(|(partition, next)| (*partition, *next))).collect()
     }
 }
 
@@ -185,13 +205,17 @@ fn spoken(word: &OwnedMessage) -> Record<'_> {
     }
 }
 
+/// Of what is too large only the place: it changes nothing.
 fn event(word: &OwnedMessage) -> Event {
-    Event::Acknowledgement {
-        offset: word.offset(),
-        timestamp: word.timestamp().to_millis(),
-        key: word.key().map(hex),
-        value: word.payload().map(hex),
+    let (offset, timestamp) = (word.offset(), word.timestamp().to_millis());
+    if is_too_large(word) {
+        return Event::Acknowledgement { offset, timestamp, key: None, value: None };
     }
+    Event::Acknowledgement { offset, timestamp, key: word.key().map(hex), value: word.payload().map(hex) }
+}
+
+fn is_too_large(word: &OwnedMessage) -> bool {
+    word.key().map_or(0, <[u8]>::len) + word.payload().map_or(0, <[u8]>::len) > MOST_BYTES
 }
 
 /// The offsets that the group has committed of a partition: of the stream, and of the acknowledgements. Waits while a

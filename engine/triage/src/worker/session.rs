@@ -32,6 +32,9 @@ const OPENING: Duration = Duration::from_secs(5);
 /// How long a rewind may take.
 const REWINDING: Duration = Duration::from_secs(10);
 
+/// How long a partition waits that cannot be taken over.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// After so many aborts in a row the worker is not ready, and says why.
 const TROUBLE: u32 = 3;
 
@@ -72,7 +75,15 @@ pub(crate) struct Session<'c> {
     /// How many transactions in a row were aborted.
     aborts: u32,
     trouble: Option<String>,
+    /// Partitions whose state cannot be had.
+    unrestored: BTreeMap<i32, Unrestored>,
     committed: BTreeMap<i32, i64>,
+}
+
+/// When a partition is tried again, and why it could not be taken over.
+struct Unrestored {
+    retry: Instant,
+    error: String,
 }
 
 impl<'c> Session<'c> {
@@ -89,6 +100,7 @@ impl<'c> Session<'c> {
             joined: false,
             aborts: 0,
             trouble: None,
+            unrestored: BTreeMap::new(),
             committed: BTreeMap::new(),
         };
         session.announce();
@@ -101,7 +113,8 @@ impl<'c> Session<'c> {
         while !self.shared.shutdown.is_asked() {
             batch.clear();
             self.gather(&mut batch)?;
-            self.take_up()?;
+            self.take_up(&[])?;
+            self.retry()?;
             self.keeping.read_words().map_err(WorkerError::Consume)?;
             if !batch.is_empty() || self.judge.has_farewells() || self.keeping.has_work(self.judge.states()) {
                 self.transact(&batch)?;
@@ -121,8 +134,9 @@ impl<'c> Session<'c> {
     }
 
     /// Between two transactions, and nowhere else, a new rule set is taken up. After gathering: a partition that another
-    /// worker has just given up is never judged by an older rule set than it was there.
-    fn take_up(&mut self) -> Result<(), WorkerError> {
+    /// worker has just given up is never judged by an older rule set than it was there. `except` are partitions that are taken
+    /// over anyway.
+    fn take_up(&mut self, except: &[i32]) -> Result<(), WorkerError> {
         let current = self.shared.current.load();
         if current.generation == self.judge.generation() {
             return Ok(());
@@ -131,14 +145,13 @@ impl<'c> Session<'c> {
         self.judge.take_up(Arc::clone(&current));
         match (kept, keeps) {
             (true, true) => self.keeping.rules_changed(self.judge.states()),
-            (true, false) => {
-                let partitions = self.keeping.partitions();
-                self.keeping.drop_partitions(&partitions);
-            }
+            (true, false) => self.keeping.end(),
             (false, true) => {
                 let assigned = self.clients.consumer.assignment().map_err(WorkerError::Consume)?;
-                let partitions: Vec<i32> = assigned.elements().iter().map(|place| place.partition()).collect();
-                self.take_over(&partitions, true)?;
+                let ours = assigned.elements().into_iter().map(|place| place.partition());
+                for partition in ours.filter(|partition| !except.contains(partition)) {
+                    self.take_over(partition)?;
+                }
             }
             (false, false) => {}
         }
@@ -146,31 +159,56 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    /// Takes partitions over with the state that is kept of them; `afresh` where none was kept so far.
-    fn take_over(&mut self, partitions: &[i32], afresh: bool) -> Result<(), WorkerError> {
-        let of = (&self.shared.config, self.clients.partitions);
-        let result = self.keeping.take_over(partitions, afresh, of, &self.clients.consumer, &mut self.judge);
-        result.map_err(|error| WorkerError::Restore(Box::new(error)))
-    }
-
     /// Lets readings of new partitions come, once their state is here.
     fn assigned(&mut self, partitions: &[i32]) -> Result<(), WorkerError> {
-        if self.judge.program().keeps_state() {
-            self.take_over(partitions, false)?;
-        }
-        let stream = self.judge.program().stream().to_owned();
-        let mut places = TopicPartitionList::new();
+        // Their last owner may have judged by the newest rules, and its state is of those.
+        self.take_up(partitions)?;
         for partition in partitions {
-            places.add_partition(&stream, *partition);
+            self.take_over(*partition)?;
         }
-        self.clients.consumer.resume(&places).map_err(WorkerError::Consume)?;
         self.member(true);
         Ok(())
     }
 
+    /// A partition whose state cannot be had stays paused and is tried again; the others go on.
+    fn take_over(&mut self, partition: i32) -> Result<(), WorkerError> {
+        self.unrestored.remove(&partition);
+        if self.judge.program().keeps_state() && !self.keeping.keeps(partition) {
+            let clients = self.clients;
+            let taken =
+                self.keeping.take_over(partition, self.shared, clients.partitions, &clients.consumer, &mut self.judge);
+            if let Err(error) = taken {
+                tracing::error!(worker = self.index, partition, %error, "a partition cannot be taken over, and is tried again");
+                let retry = Instant::now() + RETRY;
+                self.unrestored.insert(partition, Unrestored { retry, error: error.to_string() });
+                self.announce();
+                return Ok(());
+            }
+        }
+        let mut place = TopicPartitionList::new();
+        place.add_partition(self.judge.program().stream(), partition);
+        self.clients.consumer.resume(&place).map_err(WorkerError::Consume)?;
+        self.announce();
+        Ok(())
+    }
+
+    fn retry(&mut self) -> Result<(), WorkerError> {
+        let now = Instant::now();
+        let due: Vec<i32> = self
+            .unrestored
+            .iter()
+            .filter(|(_, waiting)| waiting.retry <= now)
+            .map(|(partition, _)| *partition)
+            .collect();
+        due.into_iter().try_for_each(|partition| self.take_over(partition))
+    }
+
     fn announce(&self) {
         let Self { connected, joined, .. } = *self;
-        let (generation, trouble) = (self.judge.generation(), self.trouble.clone());
+        let unrestored = self.unrestored.values().map(|waiting| waiting.error.as_str());
+        let trouble: Vec<&str> = self.trouble.as_deref().into_iter().chain(unrestored).collect();
+        let trouble = Some(trouble.join("; ")).filter(|trouble| !trouble.is_empty());
+        let generation = self.judge.generation();
         let state = WorkerState::Running { generation, connected, joined, trouble };
         self.shared.board.set(self.index, state);
     }
@@ -195,6 +233,7 @@ impl<'c> Session<'c> {
     fn poll(&mut self, patience: Duration, batch: &mut Batch<'c>) -> Result<Option<BorrowedMessage<'c>>, WorkerError> {
         let clients = self.clients;
         let polled = clients.consumer.poll(patience);
+        self.keeping.idle.looked();
         for event in clients.consumer.context().take() {
             self.apply(event, batch)?;
         }
@@ -273,6 +312,7 @@ impl<'c> Session<'c> {
     fn forget_partitions(&mut self, partitions: &[i32]) {
         self.judge.drop_partitions(partitions);
         self.keeping.drop_partitions(partitions);
+        self.unrestored.retain(|partition, _| !partitions.contains(partition));
         for partition in partitions {
             self.committed.remove(partition);
             if self.shared.board.withdraw(*partition, self.index) {
@@ -298,8 +338,8 @@ impl<'c> Session<'c> {
             tracing::info!(worker = self.index, "the broker is back");
         } else {
             tracing::warn!(worker = self.index, "the broker is away");
-            self.keeping.idle.unknown();
         }
+        self.keeping.idle.broker(connected);
         self.announce();
     }
 
@@ -332,14 +372,13 @@ impl<'c> Session<'c> {
         let Clients { consumer, transactions, .. } = self.clients;
         transactions.begin()?;
         self.judge.say_farewells(transactions)?;
-        let mut done = self.keeping.happen(&mut self.judge, transactions)?;
+        let mut done = self.keeping.happen(&mut self.judge, batch.ends(), transactions)?;
         self.judge.judge(records, transactions)?;
-        let ends = batch.ends();
-        let judged = (self.judge.program(), self.judge.states(), &self.judge.limits());
-        self.keeping.write(judged, &ends, &mut done, transactions)?;
+        self.keeping.write(&self.judge, &mut done, transactions)?;
         let sent = Instant::now();
-        let mut offsets = places(self.judge.program().stream(), &ends).map_err(TransactionError::Abort)?;
-        for (partition, next) in &done.acknowledged {
+        let next = self.keeping.places(&done);
+        let mut offsets = places(self.judge.program().stream(), &next).map_err(TransactionError::Abort)?;
+        for (partition, next) in &done.change.acknowledged {
             let added = offsets.add_partition_offset(ACKNOWLEDGEMENTS, *partition, Offset::Offset(*next));
             added.map_err(TransactionError::Abort)?;
         }
@@ -351,9 +390,9 @@ impl<'c> Session<'c> {
             return Err(TransactionError::Lost);
         }
         transactions.commit(&offsets, &group)?;
-        self.keeping.commit(self.judge.states(), &ends, &done);
+        self.keeping.commit(self.judge.states(), &done);
         self.judge.commit();
-        self.publish(records, ends, begun, sent);
+        self.publish(records, done.change.ends, begun, sent);
         Ok(())
     }
 
@@ -378,7 +417,10 @@ impl<'c> Session<'c> {
     /// Reads the batch again. A partition that cannot be rewound must not go on: its readings would be skipped, so the
     /// clients are given up and new ones begin at the committed offsets. Lost partitions need no rewinding: nothing of
     /// them is committed any more, and whoever gets them begins at the committed offsets.
-    fn rewind(&self, batch: &Batch<'c>) -> Result<(), WorkerError> {
+    fn rewind(&mut self, batch: &Batch<'c>) -> Result<(), WorkerError> {
+        for partition in batch.starts().into_keys() {
+            self.keeping.idle.left(partition);
+        }
         if self.clients.consumer.assignment_lost() {
             return Ok(());
         }

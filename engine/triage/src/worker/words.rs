@@ -18,6 +18,9 @@ use crate::kafka::topics::ACKNOWLEDGEMENTS;
 /// The most that is judged in one transaction.
 const MOST: usize = 1_000;
 
+/// The most bytes of a key and a value together; what is larger is a dead letter, and no state hangs on it.
+pub(crate) const MOST_BYTES: usize = 2 * 1024;
+
 /// The reader.
 pub(crate) struct Words {
     consumer: BaseConsumer<Logged>,

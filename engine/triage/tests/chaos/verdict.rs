@@ -41,7 +41,7 @@ impl Expected {
             let mut entries = journal[partition].iter().map(entry).peekable();
             let mut happen = |event: Event<'_>, record: Option<(&str, &Record<'_>)>| {
                 for sent in oracle.step(0, &event, &LIMITS) {
-                    let (topic, wanted) = wanted(sent, record);
+                    let (topic, wanted) = wanted(&sent, record);
                     topics.get_mut(&topic).unwrap_or_else(|| panic!("no topic {topic}"))[partition].push(wanted);
                 }
             };
@@ -120,7 +120,7 @@ fn record(partition: usize, read: &Read) -> Record<'_> {
 }
 
 /// `record` is what a dead letter is of, and its topic.
-fn wanted(sent: Sent, record: Option<(&str, &Record<'_>)>) -> (String, Wanted) {
+fn wanted(sent: &Sent, record: Option<(&str, &Record<'_>)>) -> (String, Wanted) {
     let bytes = |text: String| Some(text.into_bytes());
     let whole = |topic: String| {
         (topic, (sent.key.clone().and_then(bytes), bytes(sent.value.clone()), sent.timestamp, BTreeMap::new()))
