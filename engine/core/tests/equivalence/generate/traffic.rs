@@ -36,7 +36,7 @@ impl<'a> Traffic<'a> {
         Self {
             ward,
             patients: 1 + tape.pick(5) as i64,
-            busy: tape.chance(30),
+            busy: tape.chance(20),
             now,
             offsets: [[40; 3], [7; 3]],
             ids: Vec::new(),
@@ -65,8 +65,8 @@ impl<'a> Traffic<'a> {
         match tape.pick(100) {
             _ if reading => self.reading(tape),
             0..=81 => self.reading(tape),
-            82..=91 => self.acknowledgement(tape),
-            92..=93 => self.pause(tape),
+            82..=90 => self.acknowledgement(tape),
+            91..=93 => self.pause(tape),
             94..=97 => {
                 self.now += GAPS[tape.pick(GAPS.len())] * MINUTE;
                 let to = self.now + tape.one::<i64>(&[&0, &0, &1, &-1, &(-10 * MINUTE)]);

@@ -120,14 +120,15 @@ fn clauses(tape: &mut Tape, lets: &Lets, silence: bool) -> Vec<String> {
             duration(tape)
         ));
     }
-    if tape.chance(if silence { 50 } else { 35 }) {
+    if tape.chance(50) {
         clauses.push("latch".into());
     }
     if !silence && tape.chance(40) {
         clauses.push(format!("repeat every {}", duration(tape)));
     }
-    if !silence && tape.chance(35) {
-        clauses.push(format!("clear when {}", lets.condition(tape, 1)));
+    if !silence && tape.chance(40) {
+        let condition = if tape.chance(50) { lets.plain(tape) } else { lets.condition(tape, 1) };
+        clauses.push(format!("clear when {condition}"));
     }
     tape.shuffle(&mut clauses);
     clauses
