@@ -15,17 +15,18 @@ fn a_million_readings() {
     let readings = set("SOAK_READINGS").unwrap_or(1_000_000);
     eprintln!("SOAK_SEED={first}");
     let started = Instant::now();
-    let mut interpreting = Duration::ZERO;
+    let mut judging = Duration::ZERO;
     let (mut done, mut sent, mut wards, mut shown) = (0, 0, 0, 0);
     while done < readings {
         let seed = first + wards;
         let mut tape = Tape::seeded(seed);
         // The interpreter reads a history again for each operator and each reading: not longer ones.
         let happenings = [120, 300, 500][tape.pick(3)];
-        let began = Instant::now();
         let run = run(&mut tape, happenings);
-        interpreting += began.elapsed();
-        if let Some(difference) = run.difference(Manner::seeded(seed)) {
+        let began = Instant::now();
+        let difference = run.difference(Manner::seeded(seed));
+        judging += began.elapsed();
+        if let Some(difference) = difference {
             panic!("SOAK_SEED={seed} SOAK_READINGS=1\n{difference}");
         }
         wards += 1;
@@ -36,9 +37,9 @@ fn a_million_readings() {
             eprintln!("{done} readings, {sent} sent, {wards} wards, {:.0} s", started.elapsed().as_secs_f64());
         }
     }
-    let all = started.elapsed();
     eprintln!("no difference: {done} readings, {sent} sent, {wards} wards");
-    eprintln!("{:.0} s, {:.0} s of them in the program", all.as_secs_f64(), (all - interpreting).as_secs_f64());
+    let [all, judging] = [started.elapsed(), judging].map(|time| time.as_secs_f64());
+    eprintln!("{all:.0} s, {judging:.0} s of them in the program");
 }
 
 fn set(name: &str) -> Option<u64> {
