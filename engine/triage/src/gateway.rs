@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
+use crate::config::KafkaConfig;
+use crate::kafka::properties;
 use delivery::{Deliveries, DeliveryContext};
 use ward::{Sample, Ward};
 
@@ -24,8 +25,8 @@ const FLUSH: Duration = Duration::from_secs(10);
 /// Where to, how fast, and how much.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// librdkafka's properties, the bootstrap servers among them.
-    pub(crate) properties: ClientConfig,
+    /// The broker.
+    pub(crate) kafka: KafkaConfig,
     /// The Kafka topic.
     pub(crate) topic: String,
     /// The time between two readings; zero is as fast as it goes.
@@ -82,7 +83,7 @@ pub(crate) fn send(
 type GatewayProducer = ThreadedProducer<DeliveryContext>;
 
 fn producer(options: &Options, deliveries: &Arc<Deliveries>) -> Result<GatewayProducer, KafkaError> {
-    let mut config = options.properties.clone();
+    let mut config = properties::plain(&options.kafka);
     config.set("enable.idempotence", "true"); // a patient's readings keep their order through retries
     config.set("message.timeout.ms", "0"); // a broker that is away is waited for
     config.set("client.id", "triage-gateway");

@@ -12,16 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
-use crate::config::{Config, ConfigError, Layers};
+use crate::config::{Config, ConfigError, KafkaConfig, Layers};
 use crate::engine::Engine;
 use crate::gateway::table::Table;
 use crate::gateway::ward::Ward;
 use crate::gateway::{self, GatewayError, Options, Status};
-use crate::kafka::properties;
 use crate::logging;
 use crate::shutdown::Shutdown;
 use crate::sink::Sink;
@@ -138,7 +136,7 @@ impl Demo {
         introduce(&engine, args, ward.patients());
         let looker = Looker::start(&kafka, paint).map_err(world)?;
         let ends = Ends::new(&kafka, &engine_group, &store_group).map_err(world)?;
-        let stream = send(ward, args, properties::plain(&kafka), Arc::clone(stop)).map_err(world)?;
+        let stream = send(ward, args, kafka, Arc::clone(stop)).map_err(world)?;
         Ok(Self { engine, shutdown, looker, ends, stream, paint, reloads: 0 })
     }
 
@@ -194,9 +192,9 @@ fn wait_until_ready(engine: &Engine, shutdown: &Shutdown, stop: &AtomicBool) {
     }
 }
 
-fn send(mut ward: Ward, args: &Args, properties: ClientConfig, stop: Arc<AtomicBool>) -> std::io::Result<Stream> {
+fn send(mut ward: Ward, args: &Args, kafka: KafkaConfig, stop: Arc<AtomicBool>) -> std::io::Result<Stream> {
     let count = args.once.then(|| ward.patients() as u64);
-    let options = Options { properties, topic: "research".to_owned(), interval: args.every, count };
+    let options = Options { kafka, topic: "research".to_owned(), interval: args.every, count };
     let body = move || gateway::send(&mut ward, &options, &stop, &mut |_| {});
     std::thread::Builder::new().name("gateway".to_owned()).spawn(body)
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
@@ -14,7 +13,6 @@ use crate::config::{Config, Layers};
 use crate::gateway::table::Table;
 use crate::gateway::ward::Ward;
 use crate::gateway::{self, GatewayError, Options, Status};
-use crate::kafka::properties;
 
 /// How often progress is told where it cannot rewrite its line.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -66,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut ward = Ward::new(table, args.patients.map(|patients| patients as usize), args.seed);
     let stop = stop_on_signal()?;
     let options = Options {
-        properties: properties(args)?,
+        kafka: configuration(args).map_err(|error| Failure::Usage(error.to_string()))?.kafka,
         topic: args.topic.clone(),
         interval: args.rate.map_or(args.every, |rate| Duration::from_secs_f64(1.0 / rate)),
         count: if args.once { Some(ward.patients() as u64) } else { args.count },
@@ -92,11 +90,6 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
         registered.map_err(|error| Failure::World(error.to_string()))?;
     }
     Ok(stop)
-}
-
-fn properties(args: &Args) -> Result<ClientConfig, Failure> {
-    let config = configuration(args).map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(properties::plain(&config.kafka))
 }
 
 fn configuration(args: &Args) -> Result<Config, crate::config::ConfigError> {

@@ -9,7 +9,7 @@ use crate::sink::Document;
 /// The server takes 48,000,000 bytes a command; some are not ours.
 const MOST_BYTES: usize = 40_000_000;
 
-/// The most updates of one command: MongoDB takes a hundred times as many, but a slow server is to answer in time.
+/// The most updates of one command: `MongoDB` takes a hundred times as many, but a slow server is to answer in time.
 const MOST_UPDATES: usize = 1_000;
 
 /// `database.collection` may have 255 bytes.
