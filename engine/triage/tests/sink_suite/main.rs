@@ -109,9 +109,13 @@ fn killed_in_the_middle_of_a_batch(store: &impl Store, child: &str, place: &str,
         let output = BufReader::new(writer.stdout.take().unwrap());
         let (begun, has_begun) = std::sync::mpsc::channel();
         let told = std::thread::spawn(move || {
-            let told = output.lines().filter_map(|line| told(&line.ok()?));
-            // Nobody listens any more after the first.
-            told.inspect(|_| drop(begun.send(()))).last()
+            let mut last = None;
+            for written in output.lines().filter_map(|line| told(&line.ok()?)) {
+                last = Some(written);
+                // Nobody listens any more after the first.
+                let _ = begun.send(());
+            }
+            last
         });
         has_begun.recv_timeout(Duration::from_mins(1)).unwrap();
         std::thread::sleep(Duration::from_millis(17 * round));
