@@ -6,6 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use triage_core::reading::Record;
 
 use super::consumer::is_passing;
 use super::logged::Logged;
@@ -18,6 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long a transaction of a process that has died may stay open: longer than producers' own limit.
 const SETTLING: Duration = Duration::from_secs(90);
+
+/// A record as the core takes it.
+pub(crate) fn record(message: &impl Message) -> Record<'_> {
+    Record {
+        key: message.key(),
+        value: message.payload(),
+        timestamp: message.timestamp().to_millis(),
+        partition: message.partition(),
+        offset: message.offset(),
+    }
+}
 
 /// Why records cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use triage_core::reading::Record;
 use super::keeper::Place;
 use super::record::{Entry, Event, FormError, Key, Mark, bytes};
 use crate::config::Config;
-use crate::kafka::records::{ReadError, Records};
+use crate::kafka::records::{ReadError, Records, record};
 use crate::kafka::rights::explained;
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS};
 use crate::published::{self, PublishError};
@@ -380,15 +380,5 @@ impl<'a> Again<'a> {
         self.outputs.clear();
         self.dirty.extend(self.states.touched(self.partition).map(str::to_owned));
         self.states.commit();
-    }
-}
-
-fn record(message: &OwnedMessage) -> Record<'_> {
-    Record {
-        key: message.key(),
-        value: message.payload(),
-        timestamp: message.timestamp().to_millis(),
-        partition: message.partition(),
-        offset: message.offset(),
     }
 }

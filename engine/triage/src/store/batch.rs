@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use rdkafka::message::{Message, OwnedMessage};
 use triage_core::program::{Limits, Program, Workspace};
-use triage_core::reading::Record;
 
 use super::document::{self, Body, Unfit};
 use super::letters::Letter;
 use super::places::Places;
 use super::route::{Content, Routes};
 use super::taken::Taken;
+use crate::kafka::records::record as kafka_record;
 use crate::sink::{Document, Refusal, Waiting};
 
 /// A batch is full at this many bytes, however few documents they are.
@@ -132,15 +132,8 @@ impl Maker {
     }
 
     fn reading(&mut self, record: &OwnedMessage) -> Option<Body> {
-        let reading = Record {
-            key: record.key(),
-            value: record.payload(),
-            timestamp: record.timestamp().to_millis(),
-            partition: record.partition(),
-            offset: record.offset(),
-        };
         let Self { current, limits, workspace, document } = self;
-        let id = current.program.store_reading(&reading, limits, workspace, document)?;
+        let id = current.program.store_reading(&kafka_record(record), limits, workspace, document)?;
         // The engine has judged the same bytes to be a reading, which is UTF-8.
         Some(Body { id, json: String::from_utf8_lossy(document).into_owned() })
     }

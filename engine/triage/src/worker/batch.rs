@@ -8,6 +8,8 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use triage_core::reading::Record;
 
+use crate::kafka::records::record;
+
 /// The records of one transaction, borrowed from the consumer.
 #[derive(Default)]
 pub(crate) struct Batch<'c> {
@@ -59,16 +61,6 @@ impl<'c> Batch<'c> {
     /// The place of the first record of each partition.
     pub(crate) fn starts(&self) -> BTreeMap<i32, i64> {
         self.messages.iter().rev().map(|message| (message.partition(), message.offset())).collect()
-    }
-}
-
-fn record<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
-    Record {
-        key: message.key(),
-        value: message.payload(),
-        timestamp: message.timestamp().to_millis(),
-        partition: message.partition(),
-        offset: message.offset(),
     }
 }
 

@@ -9,13 +9,13 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use triage_core::program::{Program, States};
-use triage_core::reading::Record;
 
 use super::idle::Idle;
 use super::judge::Judge;
 use super::words::{MOST_BYTES, Words};
 use crate::config::Config;
 use crate::kafka::consumer::StreamConsumer;
+use crate::kafka::records;
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Shared;
@@ -131,7 +131,7 @@ impl Keeping {
             transactions.send(own(SNAPSHOTS, *partition, Some(&self.keeper.mark_key()), None))?;
         }
         for word in self.words.waiting() {
-            judge.acknowledge(&spoken(word), transactions)?;
+            judge.acknowledge(&records::record(word), transactions)?;
             self.write_down(word.partition(), event(word), &mut done, transactions)?;
             done.change.acknowledged.insert(word.partition(), word.offset() + 1);
             done.words += 1;
@@ -193,16 +193,6 @@ impl Keeping {
 
 fn own<'a>(topic: &'a str, partition: i32, key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Sent<'a> {
     Sent { topic, partition, key, value, timestamp: None, headers: None }
-}
-
-fn spoken(word: &OwnedMessage) -> Record<'_> {
-    Record {
-        key: word.key(),
-        value: word.payload(),
-        timestamp: word.timestamp().to_millis(),
-        partition: word.partition(),
-        offset: word.offset(),
-    }
 }
 
 /// Of what is too large only the place: it changes nothing.
