@@ -5,6 +5,11 @@
 #[allow(dead_code, reason = "each test uses a part")]
 mod bed;
 
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
 use bed::{Bed, Seen, stop, wait_for};
 use triage::engine::Engine;
 
@@ -93,7 +98,7 @@ fn a_silence_is_told_once_though_nothing_comes() {
     assert_eq!(states(&bed, 1), ["raised"]);
     stop(engine);
     let engine = start(&bed);
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(4));
     assert_eq!(states(&bed, 1), ["raised"]);
     send(&bed, "p1", &[2]);
     assert_eq!(states(&bed, 2), ["raised", "resolved"]);
@@ -126,15 +131,24 @@ fn a_rule_set_without_state_ends_what_was_kept() {
     stop(engine);
 }
 
+/// How many records of the first partition of `acknowledgements` the engine has committed.
+fn acknowledged(bed: &Bed) -> i64 {
+    let asker: BaseConsumer = bed.client().set("group.id", "triage").create().unwrap();
+    let mut places = TopicPartitionList::new();
+    places.add_partition("acknowledgements", 0);
+    let committed = asker.committed_offsets(places, Duration::from_secs(10)).unwrap();
+    committed.elements()[0].offset().to_raw().unwrap_or(0).max(0)
+}
+
 /// A pause ends in a stream that brings nothing, and what is open is told then.
 #[test]
 fn a_pause_ends_though_nothing_comes() {
     let bed = bed(1);
     let engine = start(&bed);
-    let until = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() + 6_000;
+    let until = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() + 10_000;
     let pause = format!("{{\"pause\":{{\"patient\":\"p1\",\"by\":\"eve\",\"why\":\"moved\",\"until\":{until}}}}}");
     bed.send_value("acknowledgements", &pause);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    wait_for("the pause to be judged", || acknowledged(&bed) == 1);
     send(&bed, "p1", &[110, 120, 130]);
     assert_eq!(bed.read("every", 3).len(), 3);
     assert_eq!(states(&bed, 1), ["raised"]);
@@ -148,12 +162,12 @@ fn state_moves_between_processes() {
     let bed = bed(4);
     let first = start(&bed);
     let enough = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let sending = bed.send_until(&enough, 40, std::time::Duration::from_millis(40));
+    let sending = bed.send_until(&enough, 40, Duration::from_millis(40));
     for visitor in 0..3 {
         let prefix = format!("visitor-{visitor}");
         let layers = bed.layers(1).flag("kafka.transactional_id_prefix", prefix).flag("engine.snapshot_age", "300ms");
         let second = bed.start_with(layers);
-        std::thread::sleep(std::time::Duration::from_millis(2_500));
+        std::thread::sleep(Duration::from_millis(2_500));
         stop(second);
     }
     enough.store(true, std::sync::atomic::Ordering::Relaxed);
