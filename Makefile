@@ -43,7 +43,7 @@ run-services: services-up ## Run the main job on them: gateway, engine, store, t
 	$(CARGO) build --package triage
 	engine/services/run.sh $(SERVICES) $(DEBUG)/triage $(READERS)/bin/python $(ARGS)
 
-chaos: servers ## Exactly once through 250,000 readings and 126 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
+chaos: servers ## Exactly once through 250,000 readings and 123 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
 	CHAOS=long $(SERVERS) $(CARGO) test --package triage --features services --test chaos -- --nocapture
 
 # Java 17, Maven, Python, cmake and a C compiler; the MongoDB-wire server is built once, in about nine minutes on two cores.
