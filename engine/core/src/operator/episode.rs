@@ -109,6 +109,12 @@ impl Verdict {
 }
 
 impl Episode {
+    /// One that is raised now, and not told of yet.
+    pub(crate) fn raised(began: Place, since: i64, said: Said) -> Self {
+        let (acknowledged, escalated, asks_end, told) = (false, false, false, false);
+        Self { began, since, last: since, acknowledged, escalated, asks_end, told, said }
+    }
+
     /// When it is due to be escalated.
     pub(crate) fn escalation(&self, terms: &Terms) -> Option<i64> {
         let (_, after) = terms.escalate.as_ref().filter(|_| !self.acknowledged && !self.escalated)?;

@@ -123,17 +123,7 @@ impl<'a> Teller<'a> {
             Change::Nothing => {}
             Change::Raised => {
                 let said = self.program.said(alert, row, judged);
-                let episode = Episode {
-                    began: row.place(),
-                    since: row.time,
-                    last: row.time,
-                    acknowledged: false,
-                    escalated: false,
-                    asks_end: false,
-                    told: false,
-                    said,
-                };
-                patient.open(rule, episode);
+                patient.open(rule, Episode::raised(row.place(), row.time, said));
                 self.tell(slot, rule, AlertState::Raised, occasion);
             }
             Change::Repeated => {
@@ -156,17 +146,7 @@ impl<'a> Teller<'a> {
             return;
         }
         let said = self.program.said_of_silence(alert, &patient.id, moment);
-        let episode = Episode {
-            began: since,
-            since: moment,
-            last: moment,
-            acknowledged: false,
-            escalated: false,
-            asks_end: false,
-            told: false,
-            said,
-        };
-        patient.open(rule, episode);
+        patient.open(rule, Episode::raised(since, moment, said));
         self.tell(slot, rule, AlertState::Raised, Occasion::at(moment, Origin::Reading(since.offset)));
     }
 
