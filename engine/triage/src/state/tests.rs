@@ -16,7 +16,7 @@ use triage_core::source::SourceFile;
 use super::again::{Again, Arrived};
 use super::entry::{Entry, Event};
 use super::keeper::{Beginning, Change, Keeper};
-use super::record::{Basis, Key, Mark, Own, Place, Snapshot, bytes, hex};
+use super::record::{Basis, Key, Latest, Mark, Own, Place, Snapshot, bytes, hex, json};
 use super::restore::Snapshots;
 use crate::kafka::records::record;
 
@@ -173,7 +173,7 @@ impl World {
             worker.states.rollback();
             return sent;
         }
-        self.topics.journal.extend(entries.iter().map(super::record::json));
+        self.topics.journal.extend(entries.iter().map(json));
         for (key, value) in written.iter().flat_map(|written| &written.records) {
             self.topics.written += 1;
             match value {
@@ -260,6 +260,41 @@ fn step(program: &Program, states: &mut States, event: Option<&Event>, readings:
 fn ids(sent: &[String]) -> impl Iterator<Item = String> {
     let json = |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap();
     sent.iter().filter_map(move |text| json(text)["id"].as_str().map(str::to_owned))
+}
+
+/// Records that an earlier version has written are read by each later one: these are what format 2 is.
+#[test]
+fn every_form_that_was_ever_written_is_read() {
+    let place = Place { next: 42, entry: 7 };
+    let snapshot = Snapshot { place, state: vec![1, 0, 255] };
+    let written = "02000000000000002a00000000000000070100ff";
+    assert_eq!((hex(&snapshot.write()).as_str(), Snapshot::read(&bytes(written).unwrap())), (written, Ok(snapshot)));
+
+    let basis = Basis { ruleset: "9f2c1a".to_owned(), value_bytes: 1_000_000, skew_ms: 300_000 };
+    let latest = Latest { place: Place { next: 50, entry: 8 }, own: Own::default() };
+    let (own, latest) = (Own::new(&[1, 0, 255]), Some(latest));
+    let mark = Mark { format: 2, since: 5, place, acknowledgement: 3, journal: 9, basis: basis.clone(), own, latest };
+    let written = "{\"format\":2,\"since\":5,\"place\":{\"next\":42,\"entry\":7},\"acknowledgement\":3,\"journal\":9,\
+        \"basis\":{\"ruleset\":\"9f2c1a\",\"value_bytes\":1000000,\"skew_ms\":300000},\"own\":\"0100ff\",\
+        \"latest\":{\"place\":{\"next\":50,\"entry\":8},\"own\":\"\"}}";
+    assert_eq!((json(&mark), Mark::read(written.as_bytes())), (written.as_bytes().to_vec(), Ok(mark)));
+
+    let value = Some("7bff".to_owned());
+    let events = [
+        (
+            Event::Acknowledgement { offset: 3, timestamp: Some(5), key: None, value },
+            "{\"acknowledgement\":{\"offset\":3,\"timestamp\":5,\"key\":null,\"value\":\"7bff\"}}",
+        ),
+        (Event::Advance { to: 1_700_000_000_123 }, "{\"advance\":{\"to\":1700000000123}}"),
+        (Event::Basis(basis), "{\"basis\":{\"ruleset\":\"9f2c1a\",\"value_bytes\":1000000,\"skew_ms\":300000}}"),
+    ];
+    for (event, text) in events {
+        let entry = Entry::after(place, GROUP, event);
+        let written =
+            format!("{{\"format\":2,\"group\":\"g\",\"number\":8,\"before\":42,\"event\":{text}}}").into_bytes();
+        assert_eq!((json(&entry), Entry::read_after(&written, GROUP, 7)), (written.clone(), Ok(Some(entry))));
+        assert_eq!((Entry::read_after(&written, GROUP, 8), Entry::read_after(&written, "h", 0)), (Ok(None), Ok(None)));
+    }
 }
 
 proptest! {
