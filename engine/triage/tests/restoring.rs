@@ -52,7 +52,11 @@ fn foreign_bytes_hold_up_their_own_partition_alone() {
     for topic in ["triage-snapshots", "triage-journal"] {
         let bed = bed(2);
         with_state(&bed);
-        bed.send_value(topic, "a patient's secret");
+        let foreign: BaseProducer = bed.client().create().unwrap();
+        // A compacted topic takes nothing without a key.
+        let record = BaseRecord::to(topic).partition(0).key("a patient's secret").payload("another");
+        foreign.send(record).map_err(|(error, _)| error).unwrap();
+        foreign.flush(Duration::from_secs(10)).unwrap();
         let engine = bed.start(1);
         bed.producer().send(2..4);
         assert_eq!(judged(&bed, 3), [0, 1, 1]);
@@ -60,11 +64,6 @@ fn foreign_bytes_hold_up_their_own_partition_alone() {
         let ready = body(&engine, "/readyz");
         let told = format!("partition 0: a record of `{topic}` at ");
         assert!(ready.contains(&told) && ready.contains("\"restoring\":[0]") && !ready.contains("secret"), "{ready}");
-        stop(engine);
-        let engine = bed.start_with(bed.layers(1).flag("engine.fresh_state", "true"));
-        if topic == "triage-snapshots" {
-            assert_eq!(judged(&bed, 4), [0, 0, 1, 1]);
-        }
         stop(engine);
     }
 }
