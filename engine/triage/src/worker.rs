@@ -1,5 +1,5 @@
 //! One worker: one thread, one consumer, one transactional producer. Readings are polled, judged, sent and committed on
-//! one stack; nothing is handed to another thread on the way.
+//! one stack; nothing is handed to another thread on the way. New partitions are restored beside it.
 
 mod batch;
 mod idle;
