@@ -22,6 +22,18 @@ pub struct Migration {
     pub touched: Vec<(i32, String)>,
 }
 
+impl Migration {
+    /// Takes in what became of the episodes of other partitions; whose they are is left out.
+    pub fn add(&mut self, other: Self) {
+        for (names, episodes) in other.moved {
+            *self.moved.entry(names).or_default() += episodes;
+        }
+        for (rule, episodes) in other.resolved {
+            *self.resolved.entry(rule).or_default() += episodes;
+        }
+    }
+}
+
 impl Program {
     /// Takes over the states of the program before. What was touched since the last commit is committed first, and a
     /// rollback does not undo the migration: keep `outputs`, which says which episodes are resolved, until it is sent. Its

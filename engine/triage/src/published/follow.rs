@@ -190,6 +190,7 @@ fn take_up(shared: &Shared, publication: &Publication) -> Result<(), NotTakenUp>
         by = publication.pointer.by,
         "rules taken up"
     );
+    shared.board.forget_episodes();
     shared.current.store(Arc::new(Current { generation: old.generation + 1, program }));
     Ok(())
 }
