@@ -88,7 +88,7 @@ bench-store: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs ## The store on 
 mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py
 
-soak: ## A million random readings, the program held to the plain interpreter (SOAK_SEED=N repeats a run, SOAK_READINGS=N shortens it)
+soak: ## A million random readings, ten thousand edits: the program held to the plain interpreter (SOAK_SEED=N repeats, SOAK_READINGS=N, SOAK_EDITS=N shorten)
 	$(CARGO) test --release --package triage-core --test equivalence soak -- --ignored --nocapture
 
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS each; needs the nightly toolchain)
