@@ -61,11 +61,14 @@ pub(crate) enum WorkerState {
     /// It makes its clients, and has no rule set.
     Starting,
     /// It judges readings by the rule set of this generation; `joined` once the group has said which partitions are its own,
-    /// be it none; `trouble` is why its transactions are aborted again and again.
+    /// be it none; `restoring` are partitions whose state is not here yet; `trouble` is why its transactions are aborted again
+    /// and again, or partitions cannot be restored.
     Running {
         generation: u64,
         connected: bool,
         joined: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        restoring: Vec<i32>,
         #[serde(skip_serializing_if = "Option::is_none")]
         trouble: Option<String>,
     },
@@ -79,7 +82,7 @@ pub(crate) enum WorkerState {
 
 impl WorkerState {
     fn is_ready(&self) -> bool {
-        matches!(self, Self::Running { connected: true, joined: true, trouble: None, .. })
+        matches!(self, Self::Running { connected: true, joined: true, restoring, trouble: None, .. } if restoring.is_empty())
     }
 }
 

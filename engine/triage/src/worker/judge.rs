@@ -15,6 +15,7 @@ use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
+use crate::state::record::Basis;
 
 /// A rule set with the buffers that it needs.
 pub(crate) struct Judge {
@@ -73,12 +74,9 @@ impl Judge {
     pub(crate) fn take_up(&mut self, current: Arc<Current>) -> Migration {
         let mut outputs = Outputs::default();
         let migration = current.program.take_over(&self.current.program, &mut self.states, &mut outputs);
-        let topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
-        let alert_topics = std::mem::replace(&mut self.alert_topics, topics);
-        if !outputs.is_empty() {
-            self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
-        }
-        self.current = current;
+        self.alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
+        let before = std::mem::replace(&mut self.current, current);
+        self.bid_farewell(&before.program, outputs);
         self.workspace = Workspace::default();
         self.forget();
         migration
@@ -101,12 +99,24 @@ impl Judge {
         for partition in partitions {
             self.states.drop_partition(*partition);
         }
+        self.farewells.iter_mut().for_each(|farewell| farewell.gone.extend(partitions));
     }
 
-    /// Takes in partitions that were restored, and what a change of rules meanwhile has to say of them.
-    pub(crate) fn adopt(&mut self, states: States, farewell: Option<(Arc<Program>, Outputs)>) {
+    /// Takes in a partition that was restored under `under`, and what a change of rules before has to say of it.
+    pub(crate) fn adopt(&mut self, mut states: States, under: &Current, farewell: Option<(Arc<Program>, Outputs)>) {
+        if let Some((before, outputs)) = farewell {
+            self.bid_farewell(&before, outputs);
+        }
+        if under.generation != self.current.generation {
+            let mut outputs = Outputs::default();
+            self.current.program.take_over(&under.program, &mut states, &mut outputs);
+            self.bid_farewell(&under.program, outputs);
+        }
         self.states.adopt(states);
-        if let Some((before, outputs)) = farewell.filter(|(_, outputs)| !outputs.is_empty()) {
+    }
+
+    fn bid_farewell(&mut self, before: &Program, outputs: Outputs) {
+        if !outputs.is_empty() {
             let alert_topics = before.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
             self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
         }
@@ -118,6 +128,15 @@ impl Judge {
 
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// By what readings are judged.
+    pub(crate) fn basis(&self) -> Basis {
+        Basis::new(self.program(), &self.limits)
+    }
+
+    pub(crate) fn current(&self) -> &Arc<Current> {
+        &self.current
     }
 
     /// Whether reloads have something to say that is not committed yet.
