@@ -7,7 +7,7 @@ use super::output::Alert;
 use super::partition::{Partition, Patient};
 use super::rule::{Condition, Rule};
 use super::{Oracle, Sending, Sent, output};
-use crate::oracle::episode::sending;
+use super::episode::sending;
 
 impl Oracle {
     /// Goes on as `next`; `row` marks what the change itself sends.
