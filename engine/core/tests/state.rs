@@ -1,8 +1,10 @@
 //! State by partition: whose it is, how it is kept, and how it goes from one rule set to the next.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use triage_core::compile::compile;
+use triage_core::compile::{Changes, compile};
 use triage_core::program::{Limits, Migration, OutputKind, Outputs, Program, StateError, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
@@ -218,14 +220,15 @@ fn a_reload_keeps_what_it_shares_and_says_what_it_does() {
     let mut states = States::new(1);
     step(&before, &mut states, &[("p", 0, "{\"ts\":1000,\"x\":50}"), ("p", 1, "{\"ts\":2000,\"x\":60}")]);
     let (migration, said) = take_over(&after, &before, &mut states);
-    assert_eq!(migration.kept, ["avg(x, 10s)", "x > 30 for …"]);
-    assert_eq!(migration.started, ["sum(x, 6s)"]);
-    assert_eq!(migration.dropped, ["sum(x, 5s)"]);
-    assert_eq!(migration.moved, [("t.c".to_owned(), "t.e".to_owned())]);
+    let changes = Changes::between(&before, &after);
+    assert_eq!(changes.kept, ["avg(x, 10s)", "x > 30 for …"]);
+    assert_eq!(changes.started, ["sum(x, 6s)"]);
+    assert_eq!(changes.dropped, ["sum(x, 5s)"]);
+    assert_eq!(migration.moved, BTreeMap::from([(("t.c".to_owned(), "t.e".to_owned()), 1)]));
     assert_eq!((migration.resolved.len(), said.as_str()), (0, ""));
     let sent = step(&after, &mut states, &[("p", 2, "{\"ts\":3000,\"x\":90}"), ("p", 3, "{\"ts\":21000,\"x\":31}")]);
     assert!(sent.contains("\"rules\":[\"t.e\",\"t.b\",\"t.a\",\"t.d\"]"), "{sent}");
-    assert!(sent.contains("\"id\":\"r/0/0@1000/t.e\",\"rule\":\"t.e\",\"state\":\"resolved\""), "{sent}");
+    assert!(sent.contains("\"id\":\"r/0/0@1000/t.c\",\"rule\":\"t.e\",\"state\":\"resolved\""), "{sent}");
     assert!(sent.contains("\"message\":\"c 50\""), "{sent}");
     assert!(!sent.contains("raised"), "{sent}");
 }

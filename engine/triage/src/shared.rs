@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use serde::Serialize;
-use triage_core::program::Program;
+use triage_core::program::{Migration, Program};
 
 use crate::config::Config;
 use crate::kafka::topics::Topics;
@@ -104,6 +104,8 @@ pub(crate) struct Board {
     trouble: Mutex<Option<String>>,
     /// Partitions whose state this process has had.
     begun: Mutex<BTreeSet<i32>>,
+    /// What became of open episodes since the current rule set is the current one.
+    episodes: Mutex<Migration>,
 }
 
 impl Board {
@@ -149,6 +151,21 @@ impl Board {
             }
             workers = self.changed.wait_timeout(workers, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// A new rule set is about to be the current one.
+    pub(crate) fn forget_episodes(&self) {
+        *self.episodes.lock().unwrap_or_else(PoisonError::into_inner) = Migration::default();
+    }
+
+    /// A worker has taken the state over; before it says that it has the rule set.
+    pub(crate) fn took_over(&self, migration: Migration) {
+        self.episodes.lock().unwrap_or_else(PoisonError::into_inner).add(migration);
+    }
+
+    /// What became of open episodes in the hands of this process's workers.
+    pub(crate) fn episodes(&self) -> Migration {
+        self.episodes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether this process has not had the partition's state yet; what it has kept itself is never thrown away.

@@ -135,7 +135,14 @@ impl<'c> Session<'c> {
             return Ok(());
         }
         let (kept, keeps) = (self.judge.program().keeps_state(), current.program.keeps_state());
-        self.judge.take_up(Arc::clone(&current));
+        let migration = self.judge.take_up(Arc::clone(&current));
+        tracing::info!(
+            worker = self.index,
+            moved = migration.moved.values().sum::<u64>(),
+            resolved = migration.resolved.values().sum::<u64>(),
+            "open episodes go on under the new rules"
+        );
+        self.shared.board.took_over(migration);
         match (kept, keeps) {
             (true, true) => self.keeping.rules_changed(&self.judge),
             (true, false) => self.keeping.end(),

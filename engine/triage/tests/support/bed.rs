@@ -232,6 +232,11 @@ impl Readings {
         }
     }
 
+    /// Lets what is waiting go out.
+    pub(crate) fn poll(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
     pub(crate) fn flush(&self) {
         self.producer.flush(Duration::from_secs(20)).unwrap();
     }
