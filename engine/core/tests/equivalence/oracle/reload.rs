@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::episode::sending;
 use super::output::Alert;
 use super::partition::{Partition, Patient};
 use super::rule::{Condition, Rule};
 use super::{Oracle, Sending, Sent, output};
-use crate::oracle::episode::sending;
 
 impl Oracle {
     /// Goes on as `next`; `row` marks what the change itself sends.
