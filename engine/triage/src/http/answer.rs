@@ -68,7 +68,7 @@ impl Site {
             "/metrics" => self.metrics(),
             "/readyz" => self.ready(),
             "/rules" => as_json(StatusCode::OK, &self.rules()),
-            "/reload/check" => self.reload(|reloads| reloads.check()).await,
+            "/reload/check" => self.reload(Reloads::check).await,
             _ => self.reload(|reloads| reloads.reload("http")).await,
         }
     }

@@ -94,7 +94,7 @@ impl Ward {
     /// Other clauses behind an alert, an alert where there was none, or none any more.
     fn clauses(&mut self, tape: &mut Tape) {
         let lets = Lets::default();
-        let clauses = tape.chance(80).then(|| ward::alert(tape, &lets, false, None)).unwrap_or_default();
+        let clauses = if tape.chance(80) { ward::alert(tape, &lets, false, None) } else { Vec::new() };
         if let Some(rule) = self.rule(tape).filter(|rule| rule.name.is_some() && !rule.condition.starts_with("no ")) {
             rule.clauses = clauses;
         }

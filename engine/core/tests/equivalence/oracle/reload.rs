@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::episode::sending;
 use super::output::Alert;
 use super::partition::{Partition, Patient};
 use super::rule::{Condition, Rule};
 use super::{Oracle, Sending, Sent, output};
-use super::episode::sending;
 
 impl Oracle {
     /// Goes on as `next`; `row` marks what the change itself sends.
@@ -49,13 +49,11 @@ impl Oracle {
     fn fired(&self, old: &Oracle, rule: &Rule, patient: &Patient, now: i64) -> Option<i64> {
         let Condition::Silence { field, hold } = &rule.condition else { return None };
         let name = self.condition_name(rule);
-        match old.rules.iter().position(|other| old.condition_name(other) == name) {
-            Some(at) => patient.fired.get(&at).copied(),
-            None => {
-                let last = patient.seen.last().expect("a patient has been seen");
-                (field.is_none() && last.ts + hold < now).then_some(last.offset)
-            }
+        if let Some(at) = old.rules.iter().position(|other| old.condition_name(other) == name) {
+            return patient.fired.get(&at).copied();
         }
+        let last = patient.seen.last().expect("a patient has been seen");
+        (field.is_none() && last.ts + hold < now).then_some(last.offset)
     }
 
     /// Episodes go to the heirs of their rules; those that have none are over.
