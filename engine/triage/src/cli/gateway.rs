@@ -136,7 +136,7 @@ fn ward(args: &Args, table: Table) -> Result<Ward, Failure> {
     if every.is_zero() {
         return Err(Failure::Usage("`--seed` needs time between readings, in which vital signs can walk".to_owned()));
     }
-    let simulation = Simulation::new(&table, number as usize, seed, args.each.unwrap_or(every * number));
+    let simulation = Simulation::new(&table, number as usize, seed, args.each.unwrap_or(every.saturating_mul(number)));
     Ok(Ward::simulated(match args.fault {
         Some(fault) => simulation.with_fault(fault.into(), args.fault_from),
         None => simulation,

@@ -46,12 +46,11 @@ impl Fault {
             FaultKind::Renamed => rename(&mut reading),
             FaultKind::Millimoles => convert(&mut reading),
             FaultKind::Lost if self.random.happens(0.01) => return None,
-            FaultKind::Lost => {}
             FaultKind::Stuck if first => {
                 let stuck = self.stuck.get_or_insert_with(|| reading.clone());
                 reading.fields.clone_from(&stuck.fields);
             }
-            FaultKind::Stuck => {}
+            FaultKind::Lost | FaultKind::Stuck => {}
         }
         Some(reading)
     }
