@@ -20,6 +20,7 @@ use crate::shared::{Shared, WorkerState};
 use crate::shutdown::Backoff;
 pub(crate) use judge::SentCounts;
 use session::Session;
+pub(crate) use words::MOST_BYTES as MOST_BYTES_OF_WORDS;
 
 /// Why a worker has to make new clients.
 #[derive(Debug, thiserror::Error)]

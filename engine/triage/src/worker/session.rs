@@ -92,7 +92,7 @@ impl<'c> Session<'c> {
             index,
             shared,
             clients,
-            judge: Judge::new(shared.current.load_full(), &shared.config.engine, clients.partitions),
+            judge: Judge::new(shared.current.load_full(), &shared.config, clients.partitions),
             keeping: Keeping::new(&shared.config).map_err(WorkerError::Open)?,
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
