@@ -19,5 +19,6 @@ pub mod shutdown;
 pub mod sink;
 mod state;
 mod store;
+mod terminal;
 mod webhook;
 mod worker;

@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn only_what_is_older_is_delayed() {
-        let after = Duration::from_secs(60);
+        let after = Duration::from_mins(1);
         assert_eq!(delayed(0, 60_000, after), None);
         assert_eq!(delayed(0, 61_999, after), Some(61));
         assert_eq!(delayed(90_000, 60_000, after), None);

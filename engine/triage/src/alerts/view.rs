@@ -1,7 +1,6 @@
 //! Open alerts and pauses as they are shown: JSON for programs, lines for people.
 
 use std::fmt::Write;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use triage_core::program::Pause;
@@ -9,6 +8,7 @@ use triage_core::program::Pause;
 use super::alert::with_members;
 use super::open::OpenAlert;
 use super::pauses::scope;
+use crate::terminal::{printable, time};
 
 /// What is known at one moment.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl View {
         for (pause, _) in &self.pauses {
             let (kind, name) = scope(&pause.scope);
             let (name, by, why) = (printable(name), printable(&pause.by), printable(&pause.why));
-            let _ = writeln!(text, "paused until {}: the {kind} {name}, by {by}: {why}", time(pause.until));
+            let _ = writeln!(text, "paused until {}: the {kind} {name}, by {by}: {why}", time(Some(pause.until)));
         }
         text
     }
@@ -94,7 +94,7 @@ impl Shown {
             text,
             "{:<6}  {}  {patient:<width$}  {}  [{}{notify}]  {state}{paused}\n        {}",
             alert.priority.as_str().to_uppercase(),
-            time(alert.since),
+            time(Some(alert.since)),
             printable(&alert.message),
             printable(&alert.rule),
             printable(&alert.id)
@@ -118,18 +118,6 @@ fn list(items: &[String]) -> String {
 
 fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// RFC 3339 in UTC; beyond the year 9999 there is no such form.
-fn time(milliseconds: i64) -> String {
-    let most = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    let time = u64::try_from(milliseconds).ok().and_then(|time| UNIX_EPOCH.checked_add(Duration::from_millis(time)));
-    time.filter(|time| *time <= most).map_or("?".to_owned(), |time| humantime::format_rfc3339_seconds(time).to_string())
-}
-
-/// Without what would move a terminal's cursor, or worse.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 #[cfg(test)]
@@ -174,9 +162,9 @@ mod tests {
 
     #[test]
     fn lines_say_who_what_and_which() {
-        let expected = "HIGH    1970-01-01T00:01:00Z  p1  BP 190\u{fffd}[2J  [stroke.crisis, for the doctor]  acknowledged by adam  (paused)\n        \
+        let expected = "HIGH    1970-01-01T00:01:00.000Z  p1  BP 190\u{fffd}[2J  [stroke.crisis, for the doctor]  acknowledged by adam  (paused)\n        \
                         research/0/1@2/stroke.crisis\n1 open alert\n\
-                        paused until 1970-01-01T00:01:30Z: the patient p1, by eve: moved\n";
+                        paused until 1970-01-01T00:01:30.000Z: the patient p1, by eve: moved\n";
         assert_eq!(view().text(), expected);
     }
 
