@@ -69,7 +69,7 @@ struct WantedPause {
 }
 
 /// Checks `{"id":…,"by":…}` against what is open; `now` in epoch milliseconds.
-pub(crate) fn acknowledge(body: &[u8], board: &Board, program: &Program, now: i64) -> Result<Said, Refusal> {
+pub(crate) fn acknowledge(body: &[u8], board: &Board, now: i64) -> Result<Said, Refusal> {
     let wanted: Acknowledgement = read(body, "{\"id\":…,\"by\":…}")?;
     not_blank("by", &wanted.by)?;
     let Some(partition) = partition_of(&wanted.id) else {
@@ -85,12 +85,6 @@ pub(crate) fn acknowledge(body: &[u8], board: &Board, program: &Program, now: i6
     if open.state == State::Acknowledged {
         let by = open.by.as_deref().unwrap_or("somebody");
         return Err(Refusal::Conflict(format!("it has been acknowledged before, by {by}")));
-    }
-    if program.priority(&open.rule).is_none() {
-        let rule = &open.rule;
-        return Err(Refusal::Conflict(format!(
-            "the rule `{rule}` of this alert is not in the rule set that runs: renamed or removed since, it has no episode of that `id`"
-        )));
     }
     let value = json!({"id": wanted.id, "by": wanted.by, "ts": now});
     fits(&value)?;

@@ -59,10 +59,9 @@ async fn said(site: &Site, path: &str, body: &[u8]) -> Result<Answer, Refusal> {
 }
 
 fn check(site: &Site, path: &str, body: &[u8]) -> Result<Said, Refusal> {
-    let current = site.shared.current.load();
     match path {
-        "/alerts/pause" => pause(body, &current.program, now()),
-        _ => acknowledge(body, &site.shared.alerts, &current.program, now()),
+        "/alerts/pause" => pause(body, &site.shared.current.load().program, now()),
+        _ => acknowledge(body, &site.shared.alerts, now()),
     }
 }
 

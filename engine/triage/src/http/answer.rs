@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::alerts;
 use crate::alerts::Speaker;
 use crate::config::Secret;
-use crate::reload::Reloads;
+use crate::reload::{ReloadOutcome, Reloads};
 use crate::shared::Shared;
 
 /// A larger body is refused; what is said in one is far smaller.
@@ -35,6 +35,7 @@ const ENDPOINTS: &[(Method, &str, &str)] = &[
     (Method::GET, "/readyz", "200 while every worker judges readings, else 503"),
     (Method::GET, "/rules", "the rule set that runs, and the last reload"),
     (Method::POST, "/reload", "read the rules again"),
+    (Method::POST, "/reload/check", "what that would do"),
     (
         Method::GET,
         "/alerts",
@@ -96,7 +97,8 @@ impl Site {
             "/metrics" => self.metrics(),
             "/readyz" => self.ready(),
             "/rules" => as_json(StatusCode::OK, &self.rules()),
-            _ => self.reload().await,
+            "/reload/check" => self.reload(|reloads| reloads.check()).await,
+            _ => self.reload(|reloads| reloads.reload("http")).await,
         }
     }
 
@@ -151,14 +153,14 @@ impl Site {
         })
     }
 
-    /// A reload blocks, so it runs beside the threads that serve.
-    async fn reload(&self) -> Answer {
+    /// A reload, or its report alone, blocks, so it runs beside the threads that serve.
+    async fn reload(&self, ask: fn(&Reloads) -> ReloadOutcome) -> Answer {
         let reloads = Arc::clone(&self.reloads);
-        let outcome = tokio::task::spawn_blocking(move || reloads.reload("http")).await;
+        let outcome = tokio::task::spawn_blocking(move || ask(&reloads)).await;
         match outcome {
             Ok(outcome) => {
                 let status = match outcome {
-                    crate::reload::ReloadOutcome::Refused { .. } => StatusCode::CONFLICT,
+                    ReloadOutcome::Refused { .. } => StatusCode::CONFLICT,
                     _ => StatusCode::OK,
                 };
                 as_json(status, &json!(outcome))

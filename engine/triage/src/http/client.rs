@@ -41,7 +41,19 @@ pub(crate) struct Question<'a> {
 /// # Errors
 /// There is no answer, or none of an engine.
 pub fn ask_reload(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
-    let question = Question { method: "POST", path: "/reload", accept: "application/json", body: "" };
+    ask_for_outcome("/reload", address, token)
+}
+
+/// Asks the engine at `address` what a reload would do.
+///
+/// # Errors
+/// As [`ask_reload`].
+pub fn ask_check(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
+    ask_for_outcome("/reload/check", address, token)
+}
+
+fn ask_for_outcome(path: &str, address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
+    let question = Question { method: "POST", path, accept: "application/json", body: "" };
     let (status, body) = ask(address, token, question)?;
     serde_json::from_str(&body).map_err(|_| AskError::NotAnEngine(address, format!("it answers {status}")))
 }

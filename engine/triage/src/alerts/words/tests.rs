@@ -30,14 +30,13 @@ fn board(state: &str) -> Board {
 #[test]
 fn an_acknowledgement_goes_to_the_partition_that_its_id_names() {
     let body = format!("{{\"id\":\"{ID}\",\"by\":\"eve\"}}");
-    let said = acknowledge(body.as_bytes(), &board("raised"), &program(RULES), NOW).unwrap();
+    let said = acknowledge(body.as_bytes(), &board("raised"), NOW).unwrap();
     assert_eq!((said.partition, said.value), (Some(2), json!({"id": ID, "by": "eve", "ts": NOW})));
 }
 
 #[test]
 fn an_acknowledgement_of_nothing_is_refused() {
-    let program = program(RULES);
-    let ask = |body: &str, board: &Board| acknowledge(body.as_bytes(), board, &program, NOW).unwrap_err();
+    let ask = |body: &str, board: &Board| acknowledge(body.as_bytes(), board, NOW).unwrap_err();
     let raised = board("raised");
     let of = |id: &str| format!("{{\"id\":\"{id}\",\"by\":\"eve\"}}");
     for body in ["", "[]", "{\"id\":7,\"by\":\"eve\"}", "{\"id\":\"x\"}", "{\"id\":\"x\",\"by\":\"eve\",\"ts\":1}"] {
@@ -53,9 +52,6 @@ fn an_acknowledgement_of_nothing_is_refused() {
     assert!(matches!(&known, Refusal::Conflict(text) if text.contains("by adam")), "{known}");
     let long = format!("{{\"id\":\"{ID}\",\"by\":\"{}\"}}", "e".repeat(3_000));
     assert!(matches!(ask(&long, &raised), Refusal::TooLarge(_)));
-    let renamed = self::program(&RULES.replace("t.raised", "t.renamed"));
-    let refused = acknowledge(of(ID).as_bytes(), &raised, &renamed, NOW).unwrap_err();
-    assert!(matches!(refused, Refusal::Conflict(text) if text.contains("renamed or removed")));
 }
 
 fn pausing(members: &str) -> Result<Said, Refusal> {
