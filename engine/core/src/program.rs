@@ -14,6 +14,7 @@ mod succession;
 mod teller;
 mod timers;
 
+pub use acknowledge::{MOST_PAUSES, read_pause};
 use alert::AlertPlan;
 pub use migrate::Migration;
 use nodes::{NodeId, Nodes};
@@ -24,7 +25,8 @@ pub use succession::Succession;
 use crate::reading::Decoder;
 pub use crate::reading::{DeadLetter, Limits, Reason, Stage};
 use crate::state::Layout;
-pub use crate::state::{StateError, States};
+pub use crate::state::{Pause, Scope, StateError, States};
+pub use crate::syntax::ast::Priority;
 use crate::types::FieldId;
 
 /// A topic, by position in [`Program::topics`].
@@ -184,6 +186,12 @@ impl Program {
         let rule = self.rules.iter().find(|info| info.name == rule)?;
         let When::Silence(index) = rule.when else { return None };
         Some(self.layout.silences.get(index as usize)?.hold)
+    }
+
+    /// The priority of the alerts of the rule of that name; none if it has no alert, or there is no such rule.
+    pub fn priority(&self, rule: &str) -> Option<Priority> {
+        let rule = self.rules.iter().find(|info| info.name == rule)?;
+        rule.alert.as_ref().map(|alert| alert.priority)
     }
 
     /// The rules in rule order (path, then position).

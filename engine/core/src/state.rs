@@ -13,7 +13,7 @@ pub(crate) use encode::{decode_own, decode_patient, encode_own, encode_patient};
 pub(crate) use layout::{CellPlan, Layout, RuleLayout, SilencePlan};
 pub(crate) use partition::{Owed, Partition};
 pub(crate) use patient::{Ahead, Patient, Silence};
-pub(crate) use pause::{Pause, Scope};
+pub use pause::{Pause, Scope};
 
 /// The state of some partitions under one program. Give a step the states that its own program made or took over.
 #[derive(Debug)]

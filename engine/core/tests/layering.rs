@@ -42,10 +42,10 @@ const NOT_IN_CORE: [&str; 13] = [
     "tokio",
 ];
 
-/// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, and the three that are Kafka
-/// clients of their own (the store's consumer group, the gateway's producer, the demo's looker).
-const SPEAKS_KAFKA: [&str; 8] =
-    ["kafka", "published", "worker", "state", "store", "dead_letters", "gateway", "cli/demo"];
+/// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, and those that are Kafka
+/// clients of their own (the store's and each webhook's consumer group, who follows alerts and says what people say, the gateway's producer, the demo's looker).
+const SPEAKS_KAFKA: [&str; 10] =
+    ["kafka", "published", "worker", "state", "store", "dead_letters", "alerts", "webhook", "gateway", "cli/demo"];
 
 /// Where the binary prints and exits.
 const PRINTS: [&str; 2] = ["cli", "main"];

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Printing and exiting happen here and in `main` alone.
 
+mod alerts;
 mod check;
 mod dead_letters;
 mod demo;
@@ -44,6 +45,8 @@ enum Command {
     Replay(replay::Args),
     /// Ask a running engine to reload its rules
     Reload(reload::Args),
+    /// Look at the alerts that are open, acknowledge one, pause a rule or a patient
+    Alerts(alerts::Args),
     /// Look at records that nobody could use, and send them again
     DeadLetters(dead_letters::Args),
 }
@@ -96,6 +99,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Why(args) => why::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Reload(args) => reload::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
         Command::DeadLetters(args) => dead_letters::run(&args),
     }
 }

@@ -4,6 +4,7 @@
 mod keys;
 mod layers;
 mod secret;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub use keys::{KEYS, Key};
 pub use layers::{ConfigError, Layers};
 pub use secret::Secret;
+pub(crate) use webhook::signing_key;
+pub use webhook::{WEBHOOK_KEYS, WebhookConfig, WebhookUrl};
 
 /// Everything the engine is told.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,10 @@ pub struct Config {
     pub http: HttpConfig,
     /// The document store.
     pub store: StoreConfig,
+    /// Alerts as people get them.
+    pub alerts: AlertsConfig,
+    /// Where alerts are sent besides Kafka, by topic.
+    pub webhooks: BTreeMap<String, WebhookConfig>,
     /// The log.
     pub log: LogConfig,
 }
@@ -124,6 +131,15 @@ pub struct MongoConfig {
     pub database: String,
 }
 
+/// `[alerts]`
+#[derive(Debug, Clone, Default)]
+pub struct AlertsConfig {
+    /// Whether this process knows which alerts are open.
+    pub follow: bool,
+    /// How old an alert may be when it is sent without being marked as delayed.
+    pub delayed_after: Duration,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Default)]
 pub struct LogConfig {
@@ -160,6 +176,16 @@ impl Config {
     /// The transactional id under which the store sends its dead letters.
     pub fn store_transactional_id(&self) -> String {
         self.transactional_name("store")
+    }
+
+    /// The transactional id under which tombstones of closed alerts are sent.
+    pub fn tombstones_transactional_id(&self) -> String {
+        self.transactional_name("tombstones")
+    }
+
+    /// The transactional id under which the webhook of a topic sends its dead letters.
+    pub fn webhook_transactional_id(&self, topic: &str) -> String {
+        self.transactional_name(&format!("webhook-{topic}"))
     }
 
     fn transactional_name(&self, owner: &str) -> String {

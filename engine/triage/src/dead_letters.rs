@@ -5,8 +5,10 @@ pub(crate) mod filter;
 pub(crate) mod header;
 pub(crate) mod letter;
 mod marks;
+pub(crate) mod post;
 pub(crate) mod resend;
 pub(crate) mod show;
+pub(crate) mod taken;
 
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -30,6 +32,8 @@ pub(crate) enum Stage {
     Document,
     /// The engine: it is no acknowledgement; never sent again
     Acknowledgement,
+    /// A webhook: it did not take an alert, or the record is none
+    Webhook,
 }
 
 impl Stage {
@@ -38,11 +42,14 @@ impl Stage {
             Stage::Reading => "reading",
             Stage::Document => "document",
             Stage::Acknowledgement => "acknowledgement",
+            Stage::Webhook => "webhook",
         }
     }
 
     pub(crate) fn of(name: &str) -> Option<Self> {
-        [Stage::Reading, Stage::Document, Stage::Acknowledgement].into_iter().find(|stage| stage.as_str() == name)
+        [Stage::Reading, Stage::Document, Stage::Acknowledgement, Stage::Webhook]
+            .into_iter()
+            .find(|stage| stage.as_str() == name)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use triage_core::diagnostic::Style;
 
+use crate::alerts::{self, Speaker, tombstones};
 use crate::config::Config;
 use crate::http::{BindError, Listening, Site};
 use crate::kafka::properties::{self, PropertyError};
@@ -22,6 +23,7 @@ use crate::rules::{Compiled, Rejected, RuleFiles};
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
 use crate::store;
+use crate::webhook;
 use crate::worker;
 
 /// How often a running engine looks at its topics.
@@ -125,6 +127,8 @@ impl Engine {
             current: ArcSwap::from_pointee(Current { generation: 0, program: compiled.program }),
             topics,
             published: published::Board::default(),
+            alerts: alerts::Board::default(),
+            webhooks: webhook::Board::default(),
             config,
             metrics,
             shutdown,
@@ -223,7 +227,8 @@ impl Reloader {
 
 fn serve(listening: Listening, shared: &Arc<Shared>, reloads: &Arc<Reloads>) -> Result<JoinHandle<()>, StartError> {
     tracing::info!(address = %listening.address(), "web side listens");
-    let site = Site { shared: Arc::clone(shared), reloads: Arc::clone(reloads) };
+    let speaker = Speaker::new(&shared.config.kafka).map_err(TopicError::Broker)?;
+    let site = Site { shared: Arc::clone(shared), reloads: Arc::clone(reloads), speaker };
     Ok(listening.serve(site, shared.shutdown.clone())?)
 }
 
@@ -278,6 +283,10 @@ fn run_workers(shared: &Arc<Shared>, folder: Option<&Folder>) -> Result<(), EndE
         named("rule-sets".to_owned(), move || published::follow(&following, reader))?,
     ];
     others.extend(store::start(shared)?);
+    others.extend(alerts::start(shared)?);
+    others.push(tombstones::start(shared)?);
+    // Before the workers: alerts that they send from now on are a webhook's to deliver, and none before that.
+    others.extend(webhook::start(shared)?);
     let mut workers = Vec::new();
     for index in 0..shared.config.workers() {
         let shared = Arc::clone(shared);

@@ -2,6 +2,7 @@
 
 pub(crate) mod consumer;
 pub(crate) mod logged;
+pub(crate) mod measure;
 pub(crate) mod properties;
 pub(crate) mod records;
 pub(crate) mod rights;

@@ -1,6 +1,7 @@
 //! Triage's world: Kafka, files, HTTP, signals and the command line around [`triage_core`]. A library only so that the
 //! binary's tests can run an engine in process; nothing here is promised to others.
 
+pub(crate) mod alerts;
 pub mod cli;
 pub mod config;
 pub(crate) mod dead_letters;
@@ -18,4 +19,6 @@ pub mod shutdown;
 pub mod sink;
 mod state;
 mod store;
+mod terminal;
+mod webhook;
 mod worker;

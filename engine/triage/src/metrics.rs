@@ -3,6 +3,8 @@
 //! Counters of rules, fields and topics that a reload removed stay as they are until the process ends: a counter that
 //! vanishes looks like a reset, and what happened has happened.
 
+mod alerts;
+
 use std::cell::RefCell;
 
 use prometheus::{
@@ -12,6 +14,7 @@ use triage_core::program::{Counts, Program, Reason};
 
 use crate::kafka::topics::{DEAD_LETTERS, alerts_of};
 use crate::worker::SentCounts;
+use alerts::AlertMetrics;
 
 /// Beyond this many rules they are counted by topic.
 const RULES_COUNTED_ALONE: usize = 1_000;
@@ -52,6 +55,7 @@ pub struct Metrics {
     last_reload: Gauge,
     folder_differs: Gauge,
     store: StoreMetrics,
+    alerts: AlertMetrics,
 }
 
 /// What one committed transaction did beyond [`Counts`].
@@ -163,6 +167,7 @@ impl Metrics {
             folder_differs: make
                 .gauge("triage_rules_folder_differs", "1 while the rules folder is broken or not what runs, else 0")?,
             store: StoreMetrics::new(&make)?,
+            alerts: AlertMetrics::new(&make)?,
             names: make.names.take(),
             registry,
         })

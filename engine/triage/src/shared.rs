@@ -9,11 +9,13 @@ use dashmap::DashMap;
 use serde::Serialize;
 use triage_core::program::{Migration, Program};
 
+use crate::alerts;
 use crate::config::Config;
 use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
 use crate::published;
 use crate::shutdown::Shutdown;
+use crate::webhook;
 
 /// A rule set in use. Generations count up, so that going back to an earlier version is a change too.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub(crate) struct Shared {
     pub(crate) topics: Topics,
     /// The set that all processes run, as far as this one knows.
     pub(crate) published: published::Board,
+    /// Which alerts are open, in all processes.
+    pub(crate) alerts: alerts::Board,
+    /// How webhooks fare in this process.
+    pub(crate) webhooks: webhook::Board,
 }
 
 impl Shared {

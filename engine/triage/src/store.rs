@@ -3,12 +3,9 @@
 
 mod batch;
 mod document;
-mod letters;
-mod measure;
 mod places;
 mod route;
 mod session;
-mod taken;
 mod waiting;
 
 use std::sync::Arc;

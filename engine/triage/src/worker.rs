@@ -22,6 +22,7 @@ use crate::shutdown::Backoff;
 use crate::state::BrokenOff;
 pub(crate) use judge::SentCounts;
 use session::Session;
+pub(crate) use words::MOST_BYTES as MOST_BYTES_OF_WORDS;
 
 /// Why a worker has to make new clients.
 #[derive(Debug, thiserror::Error)]

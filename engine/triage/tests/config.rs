@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use triage::config::{Config, KEYS, Layers};
+use triage::config::{Config, KEYS, Layers, WEBHOOK_KEYS};
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -131,6 +131,62 @@ fn the_documentation_lists_every_key_with_default_and_variable() {
         .collect();
     assert_eq!(rows, expected);
     assert!(Config::defaults().is_ok());
+}
+
+#[test]
+fn the_documentation_lists_every_key_of_a_webhook() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
+    let (_, table) = page.split_once("| key of `[webhook.<topic>]`").unwrap();
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> = WEBHOOK_KEYS
+        .iter()
+        .map(|key| {
+            let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
+            format!("| `{}` | {default} | {} |", key.path, key.meaning)
+        })
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn webhooks_are_said_by_topic() {
+    let (_folder, path) = file(
+        "[webhook.stroke]\nurl = 'https://pager/hush'\nsecret = 'hush hush hush hush hush hush'\n\
+         [webhook.'ward.A']\nurl = 'http://ward/'\ntimeout = '2s'\n",
+    );
+    let environment = variables(&[("TRIAGE_WEBHOOK_STROKE_GIVE_UP_AFTER", "1h")]);
+    let layers = Layers::new().file(&path).unwrap().environment(environment).unwrap();
+    let layers = layers.flag("webhook.ward.A.secret", "hush hush hush hush hush hush");
+    assert!(!format!("{layers:?}").contains("hush"));
+    let config = layers.build().unwrap();
+    assert!(!format!("{config:?}").contains("hush"));
+    let of = |topic: &str| (config.webhooks[topic].timeout, config.webhooks[topic].give_up_after);
+    assert_eq!(of("stroke"), (Duration::from_secs(15), Duration::from_hours(1)));
+    assert_eq!(of("ward.A"), (Duration::from_secs(2), Duration::from_mins(10)));
+}
+
+#[test]
+fn a_webhook_that_is_said_wrongly_is_refused() {
+    let secret = "secret = 'hush hush hush hush hush hush'\n";
+    for (text, expected) in [
+        (
+            "[webhook.stroke]\nurl = 'http://x/'\n".to_owned(),
+            "the webhook of `stroke` needs `webhook.stroke.secret_file`",
+        ),
+        (format!("[webhook.stroke]\n{secret}"), "the webhook of `stroke` needs `webhook.stroke.url`"),
+        ("[webhook.stroke]\nulr = 'http://x/'\n".to_owned(), "did you mean `webhook.stroke.url`?"),
+        ("[webhook]\nurl = 'http://x/'\n".to_owned(), "unknown key `webhook.url`; did you mean `webhook.<topic>.url`?"),
+        ("[webhook.stroke]\n".to_owned(), "`webhook.stroke` must be a webhook"),
+        ("[webhook.stroke]\nurl = 'hush'\n".to_owned(), "`webhook.stroke.url` must be an address such as"),
+        (
+            "[webhook.stroke]\nsecret = 'hush'\n".to_owned(),
+            "`webhook.stroke.secret` must be a secret of 24 bytes or more",
+        ),
+        ("[webhook.stroke]\ntimeout = '1ms'\n".to_owned(), "such as `50ms`, not `1ms`"),
+    ] {
+        let refused = refusal(&text);
+        assert_eq!((refused.contains(expected), refused.contains("hush")), (true, false), "{text}: {refused}");
+    }
 }
 
 /// Exit code and standard error of `triage` with these arguments, in a folder without a configuration.

@@ -4,27 +4,19 @@
 #[path = "support/bed.rs"]
 #[allow(dead_code, reason = "each test uses a part")]
 mod bed;
+#[path = "support/web.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod web;
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 
 use bed::{Bed, stop, wait_for};
 use serde_json::Value;
 use triage::config::Secret;
 use triage::http::{AskError, ask_reload};
 use triage::reload::ReloadOutcome;
-
-/// Status, head and body of an answer.
-fn ask(address: SocketAddr, request: &str, headers: &str) -> (u16, String, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_lowercase(), body.to_owned())
-}
+use web::{ask, say, send};
 
 #[test]
 fn every_endpoint_answers() {
@@ -41,6 +33,9 @@ fn every_endpoint_answers() {
         ("GET /nothing", 404, "no such page"),
         ("GET /reload", 405, ""),
         ("POST /rules", 405, ""),
+        ("POST /alerts", 405, ""),
+        ("GET /alerts/acknowledge", 405, ""),
+        ("GET /alerts/pause", 405, ""),
         ("POST /reload", 200, "\"outcome\": \"unchanged\""),
         ("POST /reload/check", 200, "\"outcome\": \"unchanged\""),
     ] {
@@ -59,14 +54,39 @@ fn a_token_is_asked_for_everywhere_but_at_healthz() {
     let engine = bed.start_with(bed.layers(1).flag("http.token", "sesame"));
     let address = engine.address();
     assert_eq!(ask(address, "GET /healthz", "").0, 200);
-    for path in ["/", "/metrics", "/readyz", "/rules", "/nothing"] {
+    for path in ["/", "/metrics", "/readyz", "/rules", "/alerts", "/nothing"] {
         assert_eq!(ask(address, &format!("GET {path}"), "").0, 401);
         assert_eq!(ask(address, &format!("GET {path}"), "Authorization: Bearer sesam\r\n").0, 401);
         assert_ne!(ask(address, &format!("GET {path}"), "Authorization: Bearer sesame\r\n").0, 401);
     }
+    assert_eq!(say(address, "/alerts/acknowledge", "{}").0, 401);
+    assert_eq!(say(address, "/alerts/pause", "{}").0, 401);
     assert!(matches!(ask_reload(address, None), Err(AskError::Token(_))));
     let outcome = ask_reload(address, Some(&Secret::new("sesame"))).unwrap();
     assert!(matches!(outcome, ReloadOutcome::Unchanged { .. }));
+    stop(engine);
+}
+
+#[test]
+fn what_people_say_must_have_its_form() {
+    let bed = Bed::new(1);
+    let engine = bed.start_ready(1);
+    let address = engine.address();
+    for path in ["/alerts/acknowledge", "/alerts/pause"] {
+        for body in ["", "{", "[]", "7", "{\"id\":\"x\",\"by\":\"eve\",\"because\":1}", "\u{1}"] {
+            let (status, answer) = say(address, path, body);
+            assert_eq!((status, answer.contains("the body is not")), (400, true), "{path} {body}: {answer}");
+        }
+        let post = format!("POST {path}");
+        assert_eq!(send(address, &post, "Content-Length: 2\r\n", "{}").0, 415);
+        assert_eq!(send(address, &post, "Content-Type: text/plain\r\nContent-Length: 2\r\n", "{}").0, 415);
+        let json = "Content-Type: application/json; charset=utf-8\r\n";
+        assert_eq!(send(address, &post, &format!("{json}Content-Length: 2\r\n"), "{}").0, 400);
+        assert_eq!(send(address, &post, &format!("{json}Content-Length: 99999\r\n"), "").0, 413);
+        // Without a length nobody knows how large it is before it has come.
+        let chunk = format!("18000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x18000));
+        assert_eq!(send(address, &post, &format!("{json}Transfer-Encoding: chunked\r\n"), &chunk).0, 413);
+    }
     stop(engine);
 }
 

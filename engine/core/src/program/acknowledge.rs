@@ -11,7 +11,7 @@ use crate::state::{Partition, Pause, Scope, States};
 use crate::syntax::ast::AlertState;
 
 /// The most pauses of a partition at a time, so that what it keeps is bounded.
-const MOST_PAUSES: usize = 200;
+pub const MOST_PAUSES: usize = 200;
 
 /// What a record of the topic `acknowledgements` says.
 #[derive(Debug)]
@@ -120,6 +120,14 @@ impl Teller<'_> {
         partition.touch_own();
         partition.own.pauses.push(pause);
         true
+    }
+}
+
+/// The pause that a record of the topic `acknowledgements` asks for; none if it is something else, or no engine takes it.
+pub fn read_pause(record: &Record<'_>, limits: &Limits) -> Option<Pause> {
+    match read(record, limits) {
+        Ok(Word::Paused(pause)) => Some(pause),
+        Ok(Word::Acknowledged { .. }) | Err(_) => None,
     }
 }
 

@@ -174,7 +174,7 @@ impl<'a> Plan<'a> {
             origin: Origin::Reading(episode.began.offset),
         };
         let cause = Cause { row: 0, partition, timestamp: Some(now) };
-        outputs.push_alert(cause, OutputKind::Alert(info.topic), Some(telling.state), |out| {
+        outputs.push_alert(cause, OutputKind::Alert(info.topic), Some((telling.state, telling.time)), |out| {
             Some(self.succession.old.write_alert_from(&self.origin, info, alert, &telling, out))
         });
     }

@@ -30,6 +30,8 @@ pub struct Output {
     pub kind: OutputKind,
     /// The state that an alert tells of.
     pub state: Option<AlertState>,
+    /// The `ts` of an alert, in epoch milliseconds.
+    pub time: Option<i64>,
     /// The key's place in the arena; `None` is a null key.
     key: Option<Range<usize>>,
     /// The value's place in the arena.
@@ -89,12 +91,12 @@ impl Outputs {
         self.push_alert(cause, kind, None, write);
     }
 
-    /// The same for an alert in that state.
+    /// The same for an alert in that state, at that time.
     pub(super) fn push_alert(
         &mut self,
         cause: Cause,
         kind: OutputKind,
-        state: Option<AlertState>,
+        told: Option<(AlertState, i64)>,
         write: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
     ) {
         let start = self.arena.len();
@@ -102,6 +104,7 @@ impl Outputs {
         let value = start + key.unwrap_or(0)..self.arena.len();
         let Cause { row, partition, timestamp } = cause;
         let key = key.map(|length| start..start + length);
-        self.items.push(Output { row, partition, timestamp, kind, state, key, value });
+        let (state, time) = told.unzip();
+        self.items.push(Output { row, partition, timestamp, kind, state, time, key, value });
     }
 }

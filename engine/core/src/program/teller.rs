@@ -247,7 +247,7 @@ fn send(
     telling: &Telling<'_>,
     outputs: &mut Outputs,
 ) {
-    outputs.push_alert(cause, OutputKind::Alert(rule.topic), Some(telling.state), |out| {
+    outputs.push_alert(cause, OutputKind::Alert(rule.topic), Some((telling.state, telling.time)), |out| {
         Some(program.write_alert(rule, alert, telling, out))
     });
 }

@@ -2,17 +2,20 @@
 
 /// A pause: it lasts until the stream's time passes its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pause {
-    pub(crate) scope: Scope,
+pub struct Pause {
+    /// Whose alerts are not sent.
+    pub scope: Scope,
     /// In epoch milliseconds.
-    pub(crate) until: i64,
-    pub(crate) by: String,
-    pub(crate) why: String,
+    pub until: i64,
+    /// Who asked for it.
+    pub by: String,
+    /// Why, in that person's words.
+    pub why: String,
 }
 
 /// Whose alerts are not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub enum Scope {
     /// The rule's of that name.
     Rule(String),
     /// The patient's.
@@ -21,7 +24,7 @@ pub(crate) enum Scope {
 
 impl Pause {
     /// Whether it keeps the rule's alerts about the patient.
-    pub(crate) fn covers(&self, rule: &str, patient: Option<&str>) -> bool {
+    pub fn covers(&self, rule: &str, patient: Option<&str>) -> bool {
         match &self.scope {
             Scope::Rule(paused) => paused == rule,
             Scope::Patient(paused) => patient == Some(paused.as_str()),

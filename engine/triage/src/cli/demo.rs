@@ -205,7 +205,7 @@ fn introduce(engine: &Engine, args: &Args, patients: usize) {
     let every = humantime::format_duration(args.every);
     let rules = args.rules.display();
     println!("triage demo: {patients} patients, a reading every {every}, rules {rules} ({})", engine.version());
-    println!("  web side   http://{}/rules, /metrics", engine.address());
+    println!("  web side   http://{}/alerts, /rules, /metrics", engine.address());
     println!("  try next   edit a rule under {rules} and save: it is taken up at once;");
     println!("             a broken edit is refused, with the reason, and the old rules stay");
     println!("  stop       Ctrl-C\n");

@@ -66,6 +66,11 @@ impl Settings {
         Self { config, bootstrap_servers, set, ..Self::default() }
     }
 
+    /// Those of a subcommand that only needs the web side of an engine.
+    pub(crate) fn of_web(config: Option<PathBuf>, listen: Option<String>, set: Vec<(String, String)>) -> Self {
+        Self { config, listen, set, ..Self::default() }
+    }
+
     /// File, then environment, then flags.
     pub(crate) fn read(&self) -> Result<Config, ConfigError> {
         let mut layers = Layers::new();

@@ -9,25 +9,25 @@ use mongodb::options::ConnectionString;
 
 use super::{Config, LogFormat, Secret};
 
-/// One key of the configuration.
+/// One key of the configuration, or of a section `T` of it that is there more than once.
 #[derive(Debug)]
-pub struct Key {
-    /// `section.name`
+pub struct Key<T: 'static = Config> {
+    /// `section.name`; of a section that is there more than once, the name.
     pub path: &'static str,
     /// As it would be written; empty is none.
     pub default: &'static str,
     /// One sentence.
     pub meaning: &'static str,
-    read: Read,
+    read: Read<T>,
 }
 
 /// Puts a text into the configuration, or says what it should have been.
-type Read = fn(&mut Config, &str) -> Result<(), String>;
+type Read<T> = fn(&mut T, &str) -> Result<(), String>;
 
 /// Properties that are passed through; each is a key of its own below this.
 pub(super) const PROPERTIES: &str = "kafka.properties.";
 
-const fn key(path: &'static str, default: &'static str, meaning: &'static str, read: Read) -> Key {
+pub(super) const fn key<T>(path: &'static str, default: &'static str, meaning: &'static str, read: Read<T>) -> Key<T> {
     Key { path, default, meaning, read }
 }
 
@@ -164,6 +164,18 @@ pub static KEYS: &[Key] = &[
     key("store.group", "triage-store", "the consumer group of the store", |config, text| {
         required(text).map(|text| config.store.group = text)
     }),
+    key("alerts.follow", "true", "whether this process knows which alerts are open: `GET /alerts`", |config, text| {
+        boolean(text).map(|follow| config.alerts.follow = follow)
+    }),
+    key(
+        "alerts.delayed_after",
+        "5m",
+        "an alert that is older when it is sent is marked as delayed, and is no fresh page",
+        |config, text| {
+            duration(text, Duration::from_secs(1)..=Duration::from_hours(24))
+                .map(|age| config.alerts.delayed_after = age)
+        },
+    ),
     key("log.level", "info", "a level, or directives such as `info,triage=debug`", |config, text| {
         required(text).map(|text| config.log.level = text)
     }),
@@ -182,13 +194,15 @@ impl Key {
     pub fn variable(&self) -> String {
         format!("TRIAGE_{}", self.path.replace('.', "_").to_uppercase())
     }
+}
 
+impl<T> Key<T> {
     /// Whether its value must not be printed.
     pub fn is_secret(&self) -> bool {
-        matches!(self.path, "http.token" | "store.mongodb.uri")
+        matches!(self.path, "http.token" | "store.mongodb.uri" | "url" | "secret")
     }
 
-    pub(super) fn read(&self, config: &mut Config, text: &str) -> Result<(), String> {
+    pub(super) fn read(&self, config: &mut T, text: &str) -> Result<(), String> {
         (self.read)(config, text)
     }
 }
@@ -202,7 +216,7 @@ fn optional(text: &str) -> Option<String> {
 }
 
 /// What a file holds, without the line's end.
-fn secret_of(path: &str) -> Result<String, String> {
+pub(super) fn secret_of(path: &str) -> Result<String, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("a file that can be read ({error})"))?;
     Ok(text.trim().to_owned())
 }
@@ -236,7 +250,7 @@ fn boolean(text: &str) -> Result<bool, String> {
     parsed(text, "`true` or `false`")
 }
 
-fn duration(text: &str, range: std::ops::RangeInclusive<Duration>) -> Result<Duration, String> {
+pub(super) fn duration(text: &str, range: std::ops::RangeInclusive<Duration>) -> Result<Duration, String> {
     let written = humantime::format_duration;
     let expected =
         || format!("a duration from {} to {}, such as `50ms`", written(*range.start()), written(*range.end()));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use triage_core::diagnostic::nearest;
 
 use super::keys::{KEYS, PROPERTIES};
+use super::webhook::{WEBHOOK, WEBHOOK_KEYS, WebhookConfig};
 use super::{Config, Secret};
 
 /// What is wrong with a configuration. No variant shows a secret.
@@ -47,6 +48,14 @@ pub enum ConfigError {
         expected: String,
         /// `, not …`, or nothing for a secret.
         given: String,
+    },
+    /// A webhook is said half.
+    #[error("the webhook of `{topic}` needs `webhook.{topic}.{key}`")]
+    HalfAWebhook {
+        /// Its topic.
+        topic: String,
+        /// The key that is not set.
+        key: &'static str,
     },
     /// Documents go to one store.
     #[error("`store.sqlite` and `store.mongodb.uri` are both set: documents go to one store, unset the other")]
@@ -132,6 +141,11 @@ impl Layers {
         if config.store.sqlite.is_some() && config.store.mongodb.uri.is_some() {
             return Err(ConfigError::TwoStores);
         }
+        for (topic, webhook) in &config.webhooks {
+            let half = |key| ConfigError::HalfAWebhook { topic: topic.clone(), key };
+            webhook.url.as_ref().ok_or_else(|| half("url"))?;
+            webhook.secret.as_ref().ok_or_else(|| half("secret_file"))?;
+        }
         Ok(config)
     }
 
@@ -154,10 +168,19 @@ impl Layers {
         let below = format!("{path}.");
         let known = below.starts_with(PROPERTIES)
             || PROPERTIES.starts_with(&below)
+            || below.starts_with(WEBHOOK)
             || KEYS.iter().any(|key| key.path.starts_with(&below));
         if !known {
-            let sections = KEYS.iter().filter_map(|key| key.path.split('.').next());
+            let sections = KEYS.iter().filter_map(|key| key.path.split('.').next()).chain(["webhook"]);
             return Err(unknown(source, path, nearest(path, sections)));
+        }
+        if inner.is_empty() && below.starts_with(WEBHOOK) {
+            return Err(bad(
+                source,
+                path,
+                "",
+                "a webhook, `[webhook.<topic>]` with `url` and `secret_file`".to_owned(),
+            ));
         }
         self.table(source, &below, inner)
     }
@@ -169,11 +192,37 @@ impl Setting {
             config.kafka.properties.insert(property.to_owned(), Secret::new(self.text.as_str()));
             return Ok(());
         }
+        if let Some(rest) = self.path.strip_prefix(WEBHOOK) {
+            return self.apply_to_webhook(rest, config);
+        }
         let Some(key) = KEYS.iter().find(|key| key.path == self.path) else {
             return Err(unknown(&self.source, &self.written, meant(&self.path)));
         };
         let given = if key.is_secret() { "" } else { self.text.as_str() };
         key.read(config, &self.text).map_err(|expected| bad(&self.source, &self.written, given, expected))
+    }
+
+    /// `rest` is a topic, which may have dots in it, and a key.
+    fn apply_to_webhook(&self, rest: &str, config: &mut Config) -> Result<(), ConfigError> {
+        let (topic, name) = rest.rsplit_once('.').unwrap_or(("", rest));
+        let found = WEBHOOK_KEYS.iter().find(|key| key.path == name).filter(|_| !topic.is_empty());
+        let Some(key) = found else {
+            let near = nearest(name, WEBHOOK_KEYS.iter().map(|key| key.path));
+            let topic = if topic.is_empty() { "<topic>" } else { topic };
+            let meant = near.map(|name| format!("{WEBHOOK}{topic}.{name}"));
+            return Err(unknown(&self.source, &self.written, meant.as_deref()));
+        };
+        let wrong = |given: &str, expected| bad(&self.source, &self.written, given, expected);
+        if !config.webhooks.contains_key(topic) {
+            let mut webhook = WebhookConfig::default();
+            for key in WEBHOOK_KEYS {
+                key.read(&mut webhook, key.default).map_err(|expected| wrong(key.default, expected))?;
+            }
+            config.webhooks.insert(topic.to_owned(), webhook);
+        }
+        let Some(webhook) = config.webhooks.get_mut(topic) else { return Ok(()) };
+        let given = if key.is_secret() { "" } else { self.text.as_str() };
+        key.read(webhook, &self.text).map_err(|expected| wrong(given, expected))
     }
 }
 
@@ -192,8 +241,19 @@ fn path_of_variable(name: &str) -> Result<String, ConfigError> {
     if let Some(property) = name.strip_prefix("TRIAGE_KAFKA_PROPERTIES_") {
         return Ok(format!("{PROPERTIES}{}", property.to_lowercase().replace('_', ".")));
     }
+    if let Some(path) = name.strip_prefix("TRIAGE_WEBHOOK_").and_then(path_of_webhook) {
+        return Ok(path);
+    }
     let variables: Vec<String> = KEYS.iter().map(super::Key::variable).collect();
     Err(unknown("environment", name, nearest(name, variables.iter().map(String::as_str))))
+}
+
+/// `VITALS_SECRET_FILE` is `webhook.vitals.secret_file`. A topic with capitals can only be named in a file.
+fn path_of_webhook(rest: &str) -> Option<String> {
+    WEBHOOK_KEYS.iter().find_map(|key| {
+        let topic = rest.strip_suffix(&key.path.to_uppercase())?.strip_suffix('_').filter(|topic| !topic.is_empty())?;
+        Some(format!("{WEBHOOK}{}.{}", topic.to_lowercase(), key.path))
+    })
 }
 
 fn text_of(value: &toml::Value) -> Option<String> {

@@ -1,5 +1,5 @@
-//! Sends dead letters again, each to the stage that refused it: a reading to the stream, a document to the store. What is
-//! sent and the mark that it was go in one transaction, so that no letter is sent twice, whoever asks and whatever fails.
+//! Sends dead letters again, each to the stage that refused it: a reading to the stream, a document to the store, an alert to
+//! its webhook. What is sent and the mark that it was go in one transaction, so that no letter is sent twice, whoever asks and whatever fails.
 //! A reading keeps its partition, key and Kafka time; letters of one partition keep their order.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use super::{DeadLetterError, LARGEST, Stage, read_all};
 use crate::config::Config;
 use crate::kafka::properties;
 use crate::kafka::records::Records;
-use crate::kafka::topics::{DEAD_LETTERS, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS, RULE_SETS, Topics};
+use crate::kafka::topics::{DEAD_LETTERS, DEAD_LETTERS_RESENT, RESENT_ALERTS, RESENT_DOCUMENTS, RULE_SETS, Topics};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::published;
 
@@ -98,6 +98,7 @@ fn open(config: &Config, partitions: i32) -> Result<Transactions, DeadLetterErro
 enum Target {
     Stream,
     Store,
+    Webhook,
 }
 
 struct Resend {
@@ -187,16 +188,17 @@ impl Resend {
         match target {
             Target::Stream => &self.stream,
             Target::Store => RESENT_DOCUMENTS,
+            Target::Webhook => RESENT_ALERTS,
         }
     }
 }
 
-/// The record as it was refused; a document says in its headers where it came from.
+/// The record as it was refused; a document or an alert says in its headers where it came from.
 fn again<'a>(letter: &'a Letter, target: Target, topic: &'a str) -> Sent<'a> {
     let origin = letter.origin();
     let headers = header::with(OwnedHeaders::new(), header::RESENT, &letter.mark());
     let headers = match (target, &origin) {
-        (Target::Store, Some(origin)) => origin.write(headers),
+        (Target::Store | Target::Webhook, Some(origin)) => origin.write(headers),
         _ => headers,
     };
     Sent {
@@ -214,6 +216,7 @@ fn target_of(letter: &Letter, stream: &str) -> Result<Target, String> {
     let target = match letter.stage() {
         Some(Stage::Reading) => Target::Stream,
         Some(Stage::Document) => Target::Store,
+        Some(Stage::Webhook) => Target::Webhook,
         Some(Stage::Acknowledgement) | None => {
             return Err(match letter.header(header::STAGE).unwrap_or_default() {
                 "" => "no stage is said: it was written by somebody else".to_owned(),

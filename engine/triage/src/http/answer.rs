@@ -1,19 +1,28 @@
 //! A request to an answer. Knows nothing of sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
 use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::alerts;
+use crate::alerts::Speaker;
 use crate::config::Secret;
 use crate::reload::{ReloadOutcome, Reloads};
 use crate::shared::Shared;
 
-/// No request needs a body; a larger one is refused unread.
-const LARGEST_BODY: u64 = 64 * 1024;
+/// A larger body is refused; what is said in one is far smaller.
+pub(super) const LARGEST_BODY: usize = 64 * 1024;
+
+/// How long a client may take for its body.
+const BODY: Duration = Duration::from_secs(10);
+
+const TOO_LARGE: &str = "no request here needs a body of more than 64 KiB\n";
 
 /// The media type in which Prometheus reads.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,6 +36,13 @@ const ENDPOINTS: &[(Method, &str, &str)] = &[
     (Method::GET, "/rules", "the rule set that runs, and the last reload"),
     (Method::POST, "/reload", "read the rules again"),
     (Method::POST, "/reload/check", "what that would do"),
+    (
+        Method::GET,
+        "/alerts",
+        "the alerts that are open, in all processes, and pauses; ?priority= topic= patient= state=",
+    ),
+    (Method::POST, "/alerts/acknowledge", "{\"id\":…,\"by\":…}"),
+    (Method::POST, "/alerts/pause", "{\"rule\" or \"patient\":…,\"by\":…,\"why\":…,\"until\" or \"for\":…}"),
 ];
 
 /// What the web side shows.
@@ -34,12 +50,17 @@ const ENDPOINTS: &[(Method, &str, &str)] = &[
 pub(crate) struct Site {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reloads: Arc<Reloads>,
+    pub(crate) speaker: Speaker,
 }
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 impl Site {
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answer {
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
         let path = request.uri().path();
         if path != "/healthz" && !self.is_allowed(request.headers()) {
             let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
@@ -56,9 +77,17 @@ impl Site {
             return answer;
         }
         if is_too_large(request.headers()) {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "no request here needs a body\n");
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
         }
-        self.page(path).await
+        let (head, body) = request.into_parts();
+        match head.uri.path() {
+            path @ ("/alerts/acknowledge" | "/alerts/pause") => match read(&head.headers, body).await {
+                Ok(body) => alerts::say(self, path, &body).await,
+                Err(refused) => refused,
+            },
+            "/alerts" => alerts::open(self, head.uri.query().unwrap_or_default(), &head.headers),
+            path => self.page(path).await,
+        }
     }
 
     async fn page(&self, path: &str) -> Answer {
@@ -93,6 +122,8 @@ impl Site {
             "ready": ready,
             "broker": self.shared.board.trouble(),
             "rules": self.shared.published.known().trouble,
+            "alerts": alerts::summary(self),
+            "webhooks": self.shared.webhooks.conditions(),
             "workers": self.shared.board.workers(),
             "ruleset": self.shared.current.load().program.version(),
             "last_reload": self.reloads.last(),
@@ -148,23 +179,46 @@ fn is_same(given: &[u8], token: &Secret) -> bool {
 
 fn is_too_large(headers: &HeaderMap) -> bool {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|text| text.parse().ok());
-    length.is_some_and(|length: u64| length > LARGEST_BODY)
+    length.is_some_and(|length: u64| length > LARGEST_BODY as u64)
+}
+
+/// The body of a request that says something. It must say that it is JSON: a page of another site cannot, without asking first.
+async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Answer>
+where
+    B: Body,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let is_json = headers.get(CONTENT_TYPE).and_then(|given| given.to_str().ok()).is_some_and(|given| {
+        given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        return Err(plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the header `Content-Type: application/json` is needed\n",
+        ));
+    }
+    match tokio::time::timeout(BODY, Limited::new(body, LARGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(plain(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)),
+        Ok(Err(error)) => Err(plain(StatusCode::BAD_REQUEST, &format!("the body cannot be read: {error}\n"))),
+        Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come within 10 s\n")),
+    }
 }
 
 fn index() -> String {
-    let lines = ENDPOINTS.iter().map(|(method, path, meaning)| format!("{method:<5} {path:<13} {meaning}\n"));
+    let lines = ENDPOINTS.iter().map(|(method, path, meaning)| format!("{method:<5} {path:<20} {meaning}\n"));
     format!("Triage {}\n\n{}", env!("CARGO_PKG_VERSION"), lines.collect::<String>())
 }
 
-fn plain(status: StatusCode, text: &str) -> Answer {
+pub(super) fn plain(status: StatusCode, text: &str) -> Answer {
     answer(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn as_json(status: StatusCode, value: &Value) -> Answer {
+pub(super) fn as_json(status: StatusCode, value: &Value) -> Answer {
     answer(status, "application/json", Bytes::from(format!("{value:#}\n")))
 }
 
-fn answer(status: StatusCode, media_type: &'static str, body: Bytes) -> Answer {
+pub(super) fn answer(status: StatusCode, media_type: &'static str, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -1,4 +1,4 @@
-//! Asks a running engine to reload: one request, one answer, over a plain socket.
+//! Asks a running engine: one request, one answer, over a plain socket.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -24,12 +24,24 @@ pub enum AskError {
     NotAnEngine(SocketAddr, String),
 }
 
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) method: &'static str,
+    /// With the query.
+    pub(crate) path: &'a str,
+    /// The media type that is wanted.
+    pub(crate) accept: &'static str,
+    /// JSON, or nothing.
+    pub(crate) body: &'a str,
+}
+
 /// Asks the engine at `address` to reload.
 ///
 /// # Errors
 /// There is no answer, or none of an engine.
 pub fn ask_reload(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
-    ask("/reload", address, token)
+    ask_for_outcome("/reload", address, token)
 }
 
 /// Asks the engine at `address` what a reload would do.
@@ -37,27 +49,43 @@ pub fn ask_reload(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadO
 /// # Errors
 /// As [`ask_reload`].
 pub fn ask_check(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
-    ask("/reload/check", address, token)
+    ask_for_outcome("/reload/check", address, token)
 }
 
-fn ask(path: &str, address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
-    let answer = exchange(path, address, token).map_err(|error| AskError::Connection(address, error))?;
+fn ask_for_outcome(path: &str, address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
+    let question = Question { method: "POST", path, accept: "application/json", body: "" };
+    let (status, body) = ask(address, token, question)?;
+    serde_json::from_str(&body).map_err(|_| AskError::NotAnEngine(address, format!("it answers {status}")))
+}
+
+/// Status and body of the answer.
+///
+/// # Errors
+/// There is no answer, or none of an engine; the token is another.
+pub(crate) fn ask(
+    address: SocketAddr,
+    token: Option<&Secret>,
+    question: Question<'_>,
+) -> Result<(u16, String), AskError> {
+    let answer = exchange(address, token, question).map_err(|error| AskError::Connection(address, error))?;
     let text = String::from_utf8_lossy(&answer);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).unwrap_or("");
-    if status == "401" {
-        return Err(AskError::Token(address));
+    match head.split(' ').nth(1).and_then(|status| status.parse().ok()) {
+        Some(401) => Err(AskError::Token(address)),
+        Some(status) if head.starts_with("HTTP/1.") => Ok((status, body.to_owned())),
+        _ => Err(AskError::NotAnEngine(address, head.lines().next().unwrap_or("an empty answer").to_owned())),
     }
-    serde_json::from_str(body)
-        .map_err(|_| AskError::NotAnEngine(address, head.lines().next().unwrap_or("an empty answer").to_owned()))
 }
 
-fn exchange(path: &str, address: SocketAddr, token: Option<&Secret>) -> std::io::Result<Vec<u8>> {
+fn exchange(address: SocketAddr, token: Option<&Secret>, question: Question<'_>) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {}\r\n", token.expose()));
+    let Question { method, path, accept, body } = question;
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Accept: {accept}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     );
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();

@@ -160,6 +160,13 @@ pub(crate) fn producer(config: &KafkaConfig, transactional_id: &str, largest_rec
     properties
 }
 
+/// For what people say: a record now and then, which all replicas must have before it counts as said.
+pub(crate) fn speaker(config: &KafkaConfig) -> ClientConfig {
+    let mut properties = plain(config);
+    properties.set("acks", "all").set("linger.ms", "0").set("message.timeout.ms", "10000");
+    properties
+}
+
 /// Room for the outputs of a batch; a worker whose queue is full waits for the broker. Never less than two of the largest.
 fn largest_queue_kib(largest_record: usize) -> usize {
     (largest_record / 512 + 1).max(64 * 1024)

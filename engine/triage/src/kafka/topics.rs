@@ -6,6 +6,7 @@ mod admin;
 mod fault;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::error::KafkaError;
@@ -28,6 +29,9 @@ pub(crate) const DEAD_LETTERS_RESENT: &str = "dead-letters-resent";
 /// Dead letters on their way back to the store.
 pub(crate) const RESENT_DOCUMENTS: &str = "resent-documents";
 
+/// Dead letters on their way back to their webhook.
+pub(crate) const RESENT_ALERTS: &str = "resent-alerts";
+
 /// What people say about alerts.
 pub(crate) const ACKNOWLEDGEMENTS: &str = "acknowledgements";
 
@@ -40,8 +44,11 @@ pub(crate) const JOURNAL: &str = "triage-journal";
 /// Where the rule set is published that all processes run.
 pub(crate) const RULE_SETS: &str = "rule-sets";
 
-/// Seven days: longer than any reader of alerts is away.
-const ALERT_COMPACTION_LAG_MS: &str = "604800000";
+/// Whatever comes before the name of a topic in that of its alerts' topic.
+const ALERTS: &str = "alerts.";
+
+/// Seven days: longer than any reader of alerts is away. For so long every state of an alert stays, and a closed one at all.
+pub(crate) const ALERTS_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Why the topics are not as they must be.
 #[derive(Debug, thiserror::Error)]
@@ -124,11 +131,11 @@ impl Topics {
         if !there.contains_key(DEAD_LETTERS_RESENT) {
             admin.make(DEAD_LETTERS_RESENT, 1, &[("cleanup.policy", "compact")])?;
         }
-        if !there.contains_key(RESENT_DOCUMENTS) {
+        for topic in [RESENT_DOCUMENTS, RESENT_ALERTS].into_iter().filter(|topic| !there.contains_key(*topic)) {
             let limit = admin.settings(&[DEAD_LETTERS.to_owned()])?.remove(DEAD_LETTERS).unwrap_or_default().limit();
             let limit = limit.map(|limit| limit.to_string());
             let properties: Vec<_> = limit.iter().map(|limit| ("max.message.bytes", limit.as_str())).collect();
-            admin.make(RESENT_DOCUMENTS, partitions, &properties)?;
+            admin.make(topic, partitions, &properties)?;
         }
         Ok(())
     }
@@ -173,20 +180,26 @@ impl Topics {
 
 /// Whether a topic is for people to read: the others hold what engine and store need.
 pub(crate) fn is_for_people(topic: &str) -> bool {
-    ![RULE_SETS, SNAPSHOTS, JOURNAL, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS].contains(&topic)
+    ![RULE_SETS, SNAPSHOTS, JOURNAL, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS, RESENT_ALERTS].contains(&topic)
 }
 
 /// The topic of a topic's alerts.
 pub(crate) fn alerts_of(topic: &str) -> String {
-    format!("alerts.{topic}")
+    format!("{ALERTS}{topic}")
 }
 
-/// Everything that is written, by the engine and by whoever sends dead letters to the store again.
+/// The topic whose alerts are in that Kafka topic; none if no alerts are.
+pub(crate) fn topic_of_alerts(kafka: &str) -> Option<&str> {
+    kafka.strip_prefix(ALERTS).filter(|topic| !topic.is_empty())
+}
+
+/// Everything that is written, by the engine and by whoever sends dead letters again.
 fn outputs(config: &Config, program: &Program) -> Vec<(String, Use)> {
     let derived = program.topics().iter().map(|topic| (topic.name.clone(), Use::Derived));
     let alerts = program.topics().iter().filter(|topic| topic.alerts);
     let alerts = alerts.map(|topic| (alerts_of(&topic.name), Use::Alerts));
-    let resent = config.store.is_used().then(|| (RESENT_DOCUMENTS.to_owned(), Use::DeadLetters));
+    let resent = [(RESENT_DOCUMENTS, config.store.is_used()), (RESENT_ALERTS, !config.webhooks.is_empty())];
+    let resent = resent.into_iter().filter(|(_, used)| *used).map(|(topic, _)| (topic.to_owned(), Use::DeadLetters));
     let kept = [(ACKNOWLEDGEMENTS, Use::Acknowledgements), (JOURNAL, Use::Journal), (SNAPSHOTS, Use::Snapshots)];
     let kept = kept.into_iter().filter(|_| program.keeps_state()).map(|(topic, purpose)| (topic.to_owned(), purpose));
     derived.chain(alerts).chain(kept).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).chain(resent).collect()
@@ -240,12 +253,12 @@ impl Survey {
 }
 
 fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) -> Result<(), TopicError> {
-    let limit = needed.roomy().to_string();
+    let (limit, lag) = (needed.roomy().to_string(), ALERTS_KEPT.as_millis().to_string());
     let mut properties = vec![("max.message.bytes", limit.as_str())];
     properties.extend(needed.settings.time_limits());
     match purpose {
         Use::Alerts => {
-            properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", ALERT_COMPACTION_LAG_MS)]);
+            properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", lag.as_str())]);
         }
         Use::Snapshots => properties.push(("cleanup.policy", "compact")),
         Use::Stream | Use::Derived | Use::DeadLetters | Use::Acknowledgements | Use::Journal => {}

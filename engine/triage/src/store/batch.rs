@@ -7,10 +7,10 @@ use rdkafka::message::{Message, OwnedMessage};
 use triage_core::program::{Limits, Program, Workspace};
 
 use super::document::{self, Body, Unfit};
-use super::letters::Letter;
 use super::places::Places;
 use super::route::{Content, Routes};
-use super::taken::Taken;
+use crate::dead_letters::post::Refused;
+use crate::dead_letters::taken::Taken;
 use crate::kafka::records::record as kafka_record;
 use crate::sink::{Document, Refusal, Waiting};
 
@@ -24,7 +24,7 @@ pub(crate) struct Batch {
     /// The record of each document.
     records: Vec<Arc<Taken>>,
     /// Records that are no documents.
-    unfit: Vec<Letter>,
+    unfit: Vec<Refused>,
     /// How far each partition has been read.
     pub(crate) ends: Places,
     bytes: usize,
@@ -42,7 +42,7 @@ impl Batch {
         self.ends.passed(topic, partition, offset);
         let Some(route) = routes.get(record.topic()) else {
             let sentence = format!("records of the topic `{}` are not stored", record.topic());
-            return self.unfit.push(Letter { taken: Arc::new(taken), reason: "not-stored", sentence });
+            return self.unfit.push(Refused { taken: Arc::new(taken), reason: "not-stored", sentence });
         };
         let made = match route.content {
             Content::Readings => Ok(maker.reading(record)),
@@ -91,12 +91,12 @@ impl Batch {
 
     /// What is to be sent to the dead letters, after the sink has refused some. What comes after a place in `waiting` is read
     /// again, and becomes a letter then.
-    pub(crate) fn letters(&mut self, refusals: &[Refusal], waiting: &Places) -> Vec<Letter> {
+    pub(crate) fn letters(&mut self, refusals: &[Refusal], waiting: &Places) -> Vec<Refused> {
         let refused = refusals.iter().filter_map(|refusal| {
             let taken = Arc::clone(self.records.get(refusal.position)?);
-            Some(Letter { taken, reason: "refused", sentence: refusal.reason.clone() })
+            Some(Refused { taken, reason: "refused", sentence: refusal.reason.clone() })
         });
-        let refused: Vec<Letter> = refused.collect();
+        let refused: Vec<Refused> = refused.collect();
         let is_read_again = |taken: &Taken| {
             let (topic, partition, offset) = taken.place();
             waiting.get(topic, partition).is_some_and(|first| offset >= first)
@@ -105,8 +105,8 @@ impl Batch {
     }
 }
 
-fn unfit_letter(taken: Taken, unfit: &Unfit) -> Letter {
-    Letter { taken: Arc::new(taken), reason: "not-a-document", sentence: unfit.to_string() }
+fn unfit_letter(taken: Taken, unfit: &Unfit) -> Refused {
+    Refused { taken: Arc::new(taken), reason: "not-a-document", sentence: unfit.to_string() }
 }
 
 /// Makes the stored form of readings by the rule set.

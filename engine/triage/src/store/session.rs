@@ -12,15 +12,15 @@ use triage_core::program::Limits;
 
 use super::StoreError;
 use super::batch::{Batch, Maker};
-use super::letters::{Letter, Letters};
-use super::measure::{Measured, Measures, Place};
 use super::places::Places;
 use super::route::{self, Routes};
-use super::taken::Taken;
 use super::waiting::WaitingTopics;
 use crate::config::Config;
-use crate::dead_letters;
+use crate::dead_letters::post::{Post, Refused};
+use crate::dead_letters::taken::Taken;
+use crate::dead_letters::{self, Stage};
 use crate::kafka::consumer::is_passing;
+use crate::kafka::measure::{Measured, Measures, Place};
 use crate::kafka::properties;
 use crate::kafka::topics::RESENT_DOCUMENTS;
 use crate::shared::Shared;
@@ -41,7 +41,7 @@ pub(crate) struct Session<'s> {
     shared: &'s Shared,
     sink: Box<dyn Sink>,
     consumer: BaseConsumer<Measures>,
-    letters: Letters,
+    letters: Post,
     maker: Maker,
     routes: Routes,
     /// Topics that the rule set has no more, and how often they were found empty.
@@ -58,7 +58,8 @@ impl<'s> Session<'s> {
         // Before the consumer: it fences an earlier self, so that offsets of an open transaction are settled when they are
         // asked for.
         let id = shared.config.store_transactional_id();
-        let letters = Letters::open(&properties::producer(&shared.config.kafka, &id, dead_letters::LARGEST))?;
+        let producer = properties::producer(&shared.config.kafka, &id, dead_letters::LARGEST);
+        let letters = Post::open(Stage::Document, &producer)?;
         let consumer: BaseConsumer<Measures> =
             consumer_properties(&shared.config).create_with_context(Measures::default())?;
         let routes = route::of(maker.program());
@@ -112,7 +113,7 @@ impl<'s> Session<'s> {
                 if message.topic() != RESENT_DOCUMENTS && !self.routes.contains_key(message.topic()) {
                     return Err(StoreError::Unasked(message.topic().to_owned()));
                 }
-                batch.add(Taken::new(message.detach()), &self.routes, &mut self.maker);
+                batch.add(Taken::new(message.detach(), RESENT_DOCUMENTS), &self.routes, &mut self.maker);
                 Ok(())
             }
             Some(Err(error)) if !is_passing(&error) => Err(error.into()),
@@ -172,7 +173,7 @@ impl<'s> Session<'s> {
     }
 
     /// Letters never go without the offsets of their batch. What another process may have read since, it sends.
-    fn send(&mut self, letters: &[Letter], batch: &Batch, first_waiting: &Places) -> Result<(), StoreError> {
+    fn send(&mut self, letters: &[Refused], batch: &Batch, first_waiting: &Places) -> Result<(), StoreError> {
         if self.consumer.context().rebalances() != self.read_since {
             return Err(StoreError::Moved);
         }

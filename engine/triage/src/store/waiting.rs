@@ -9,9 +9,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::measure::Measures;
 use super::places::Places;
 use super::route::Routes;
+use crate::kafka::measure::Measures;
 use crate::metrics::Metrics;
 use crate::shutdown::Backoff;
 use crate::sink::Waiting;

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rdkafka::message::OwnedHeaders;
 use triage_core::program::{
     DeadLetter, Limits, Migration, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
 };
 use triage_core::reading::Record;
 
 use super::words::MOST_BYTES;
-use crate::config::EngineConfig;
+use crate::alerts::age::{AGE, DELAYED, delayed, now};
+use crate::config::Config;
 use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
@@ -28,6 +31,8 @@ pub(crate) struct Judge {
     states: States,
     /// What reloads have to say before anything else, until it is committed.
     farewells: Vec<Farewell>,
+    /// How old an alert may be when it is sent without being marked.
+    delayed_after: Duration,
     sent: SentCounts,
 }
 
@@ -53,17 +58,18 @@ pub(crate) struct SentCounts {
 }
 
 impl Judge {
-    pub(crate) fn new(current: Arc<Current>, config: &EngineConfig, partitions: i32) -> Self {
-        let skew = i64::try_from(config.max_skew.as_millis()).unwrap_or(i64::MAX);
+    pub(crate) fn new(current: Arc<Current>, config: &Config, partitions: i32) -> Self {
+        let skew = i64::try_from(config.engine.max_skew.as_millis()).unwrap_or(i64::MAX);
         let alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
         let mut judge = Self {
             current,
-            limits: Limits { value_bytes: config.max_record_bytes, skew_ms: Some(skew) },
+            limits: Limits { value_bytes: config.engine.max_record_bytes, skew_ms: Some(skew) },
             workspace: Workspace::default(),
             outputs: Outputs::default(),
             alert_topics,
             states: States::new(partitions),
             farewells: Vec::new(),
+            delayed_after: config.alerts.delayed_after,
             sent: SentCounts::default(),
         };
         judge.forget();
@@ -173,7 +179,7 @@ impl Judge {
             for output in farewell.outputs.iter().filter(|output| !farewell.gone.contains(&output.partition)) {
                 let OutputKind::Alert(topic) = output.kind else { continue };
                 let topic = &farewell.alert_topics[topic.0 as usize];
-                transactions.send(sent(topic, &farewell.outputs, output))?;
+                transactions.send(self.alert(topic, &farewell.outputs, output))?;
                 *self.sent.farewells.entry(topic.clone()).or_default() += 1;
             }
         }
@@ -232,7 +238,7 @@ impl Judge {
         for output in self.outputs.iter() {
             let sent = match &output.kind {
                 OutputKind::Derived(topic) => self.derived(*topic, output),
-                OutputKind::Alert(topic) => sent(&self.alert_topics[topic.0 as usize], &self.outputs, output),
+                OutputKind::Alert(topic) => self.alert(&self.alert_topics[topic.0 as usize], &self.outputs, output),
                 OutputKind::DeadLetter(letter) => {
                     let Some(record) = records.get(output.row) else { continue };
                     dead_letter(letter, from, record)
@@ -246,6 +252,16 @@ impl Judge {
 
     fn derived<'a>(&'a self, topic: TopicId, output: &'a Output) -> Sent<'a> {
         sent(&self.program().topics()[topic.0 as usize].name, &self.outputs, output)
+    }
+
+    /// An alert that is old by the wall clock says so in its headers; its bytes are the same.
+    fn alert<'a>(&self, topic: &'a str, outputs: &'a Outputs, output: &'a Output) -> Sent<'a> {
+        let age = output.time.and_then(|time| delayed(time, now(), self.delayed_after));
+        let headers = age.map(|age| {
+            let headers = header::with(OwnedHeaders::new_with_capacity(2), DELAYED, "true");
+            header::with(headers, AGE, &age.to_string())
+        });
+        Sent { headers, ..sent(topic, outputs, output) }
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) struct Session<'c> {
 
 impl<'c> Session<'c> {
     pub(crate) fn new(index: usize, shared: &'c Arc<Shared>, clients: &'c Clients) -> Result<Self, WorkerError> {
-        let judge = Judge::new(shared.current.load_full(), &shared.config.engine, clients.partitions);
+        let judge = Judge::new(shared.current.load_full(), &shared.config, clients.partitions);
         let taking = Taking::new(index, shared, judge.limits(), clients.partitions).map_err(WorkerError::Thread)?;
         let session = Self {
             index,

@@ -158,6 +158,14 @@ impl Bed {
         producer.flush(Duration::from_secs(20)).unwrap();
     }
 
+    /// A key and a value on partition 0: a compacted topic takes none without a key.
+    pub(crate) fn send_pair(&self, topic: &str, key: &str, value: &str) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let record = BaseRecord::to(topic).partition(0).key(key).payload(value);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(20)).unwrap();
+    }
+
     pub(crate) fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", self.broker.to_string());

@@ -95,6 +95,8 @@ impl Contender {
             format!("engine.snapshot_age={snapshot_age}"),
             "engine.batch_size=10000".to_owned(),
             "engine.batch_age=50ms".to_owned(),
+            // The hand-written program shows nobody what is open.
+            "alerts.follow=false".to_owned(),
         ] {
             command.args(["--set", &setting]);
         }

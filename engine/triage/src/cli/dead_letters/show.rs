@@ -1,7 +1,6 @@
 //! `triage dead-letters show`.
 
 use std::io::{ErrorKind, Write};
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -13,6 +12,7 @@ use crate::dead_letters::filter::Filter;
 use crate::dead_letters::header;
 use crate::dead_letters::letter::Letter;
 use crate::dead_letters::show::{Tally, show};
+use crate::terminal::{printable, time};
 
 /// What `triage dead-letters show` is told on the command line.
 #[derive(Debug, clap::Args)]
@@ -126,42 +126,11 @@ fn json(letter: &Letter, resent: bool, values: bool, out: &mut impl Write) -> st
     out.write_all(b"\n")
 }
 
-fn time(milliseconds: Option<i64>) -> String {
-    let time = milliseconds
-        .and_then(|time| u64::try_from(time).ok())
-        .and_then(|time| UNIX_EPOCH.checked_add(Duration::from_millis(time)));
-    // Beyond the year 9999 there is no such form.
-    let most = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    match time {
-        Some(time) if time <= most => humantime::format_rfc3339_millis(time).to_string(),
-        _ => "?".to_owned(),
-    }
-}
-
-/// Without what would move a terminal's cursor, or worse.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
-}
-
 fn summarise(tally: &Tally) {
     let resent = if tally.resent > 0 { format!(", {} of them resent", tally.resent) } else { String::new() };
     eprintln!("{}{resent}", count(tally.letters as usize, "dead letter"));
     for ([stage, reason, topic], letters) in &tally.kinds {
         let kind = printable(&format!("{stage}  {reason}  from {topic}"));
         eprintln!("{letters:8}  {kind}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_texts_of_any_kind_can_be_printed() {
-        assert_eq!(time(Some(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
-        for odd in [None, Some(-1), Some(i64::MAX), Some(i64::MIN)] {
-            assert_eq!(time(odd), "?");
-        }
-        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
     }
 }

@@ -1,4 +1,5 @@
-//! Somebody who looks at every topic from outside, as any reader would: counts records, prints alerts as they come.
+//! Somebody who looks at every topic from outside, as any reader would: counts records, prints alerts as they come,
+//! and what people say about them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,13 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::{BorrowedMessage, Message};
+use triage_core::program::{Limits, read_pause};
 
 use super::paint::Paint;
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
-use crate::kafka::topics::is_for_people;
+use crate::kafka::records::record;
+use crate::kafka::topics::{ACKNOWLEDGEMENTS, is_for_people, topic_of_alerts};
 
 /// The looker's thread.
 pub(super) struct Looker {
@@ -74,7 +77,14 @@ fn look(consumer: &BaseConsumer, shared: &Shared, paint: Paint) {
 
 fn show(message: &BorrowedMessage<'_>, shared: &Shared, paint: Paint) {
     *shared.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(message.topic().to_owned()).or_default() += 1;
-    if !message.topic().starts_with("alerts.") {
+    if message.topic() == ACKNOWLEDGEMENTS {
+        let limits = Limits::default();
+        if let Some(pause) = read_pause(&record(message), &limits).filter(|_| message.partition() == 0) {
+            println!("{}", paint.pause(&pause));
+        }
+        return;
+    }
+    if topic_of_alerts(message.topic()).is_none() {
         return;
     }
     match message.payload().map(serde_json::from_slice) {

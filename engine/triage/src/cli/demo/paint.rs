@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use serde::Deserialize;
+use triage_core::program::Pause;
 
+use crate::alerts::scope;
 use crate::reload::ReloadOutcome;
+use crate::terminal::time;
 
 const RESET: &str = "\x1b[0m";
 
@@ -43,6 +46,12 @@ impl Paint {
         // Writing to a text cannot fail.
         let _ = write!(line, "  [{}{notify}]", alert.rule);
         self.coloured(colour_of(&alert.priority), &line)
+    }
+
+    pub(super) fn pause(self, pause: &Pause) -> String {
+        let (kind, name) = scope(&pause.scope);
+        let until = time(Some(pause.until));
+        self.coloured("\x1b[35m", &format!("paused until {until}: the {kind} {name}, by {}: {}", pause.by, pause.why))
     }
 
     pub(super) fn reload(self, outcome: &ReloadOutcome) -> String {

@@ -1,10 +1,9 @@
-//! A record as the store takes it: what it is, and where it was read. The two differ for a dead letter that was sent again,
-//! which is what it was when it was refused, wherever it is read now.
+//! A record as a stage behind the engine takes it: what it is, and where it was read. The two differ for a dead letter that was
+//! sent again, which is what it was when it was refused, wherever it is read now.
 
 use rdkafka::message::{Message, OwnedMessage, Timestamp};
 
-use crate::dead_letters::header::{self, Origin};
-use crate::kafka::topics::RESENT_DOCUMENTS;
+use super::header::{self, Origin};
 
 /// A record that was read.
 #[derive(Debug)]
@@ -21,14 +20,14 @@ pub(crate) struct Taken {
 enum Read {
     /// Where it came from.
     There,
-    /// On the topic of resent documents.
-    Resent { partition: i32, offset: i64 },
+    /// On the topic of what was sent again.
+    Resent { topic: &'static str, partition: i32, offset: i64 },
 }
 
 impl Taken {
-    /// A record of the topic of resent documents says in its headers what it was; one that does not stays what it is.
-    pub(crate) fn new(record: OwnedMessage) -> Self {
-        if record.topic() != RESENT_DOCUMENTS {
+    /// A record of the topic of what was sent again says in its headers what it was; one that does not stays what it is.
+    pub(crate) fn new(record: OwnedMessage, resent_on: &'static str) -> Self {
+        if record.topic() != resent_on {
             return Self { record, resent: None, read: Read::There };
         }
         let headers = record.headers();
@@ -36,7 +35,7 @@ impl Taken {
         let Some(origin) = headers.and_then(Origin::read) else {
             return Self { record, resent, read: Read::There };
         };
-        let read = Read::Resent { partition: record.partition(), offset: record.offset() };
+        let read = Read::Resent { topic: resent_on, partition: record.partition(), offset: record.offset() };
         let time = origin.timestamp.map_or(Timestamp::NotAvailable, Timestamp::CreateTime);
         let (key, value) = (record.key().map(<[u8]>::to_vec), record.payload().map(<[u8]>::to_vec));
         let Origin { topic, partition, offset, .. } = origin;
@@ -48,7 +47,7 @@ impl Taken {
     pub(crate) fn place(&self) -> (&str, i32, i64) {
         match self.read {
             Read::There => (self.record.topic(), self.record.partition(), self.record.offset()),
-            Read::Resent { partition, offset } => (RESENT_DOCUMENTS, partition, offset),
+            Read::Resent { topic, partition, offset } => (topic, partition, offset),
         }
     }
 }
@@ -58,11 +57,12 @@ mod tests {
     use rdkafka::message::OwnedHeaders;
 
     use super::*;
+    use crate::kafka::topics::RESENT_DOCUMENTS;
 
     fn on_resent(headers: Option<OwnedHeaders>) -> Taken {
         let (value, key) = (Some(b"v".to_vec()), Some(b"k".to_vec()));
         let time = Timestamp::CreateTime(5);
-        Taken::new(OwnedMessage::new(value, key, RESENT_DOCUMENTS.to_owned(), time, 1, 9, headers))
+        Taken::new(OwnedMessage::new(value, key, RESENT_DOCUMENTS.to_owned(), time, 1, 9, headers), RESENT_DOCUMENTS)
     }
 
     #[test]

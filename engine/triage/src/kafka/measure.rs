@@ -1,4 +1,4 @@
-//! What librdkafka measures for the store: ends and committed places of its partitions.
+//! What librdkafka measures for a consumer behind the engine: ends and committed places of its partitions.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
-use crate::kafka::consumer;
+use super::consumer;
 
 /// Where a partition ends, and how far the group had committed, as librdkafka last heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +47,10 @@ impl ClientContext for Measures {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
-            tracing::debug!(reason, "a topic of the store is not there yet");
+            tracing::debug!(reason, "a topic is not there yet");
             return;
         }
-        tracing::warn!(%error, reason, "the broker reports a problem to the store");
+        tracing::warn!(%error, reason, "the broker reports a problem to a consumer");
     }
 
     fn stats(&self, statistics: Statistics) {

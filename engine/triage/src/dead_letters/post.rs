@@ -1,4 +1,4 @@
-//! What cannot be stored goes to the dead letters, with the stage `document`: it is in nobody's way there, and not lost.
+//! What a stage behind the engine refuses goes to the dead letters: it is in nobody's way there, and not lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use rdkafka::error::KafkaResult;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use super::Stage;
+use super::header::{self, Origin};
 use super::taken::Taken;
-use crate::dead_letters::Stage;
-use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::DEAD_LETTERS;
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 
-/// How long taking over the transactional id may take before the store begins anew.
+/// How long taking over the transactional id may take before its owner begins anew.
 const OPENING: Duration = Duration::from_secs(5);
 
-/// A record that is no document.
+/// A record that is refused.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct Refused {
     pub(crate) taken: Arc<Taken>,
     /// The short code.
     pub(crate) reason: &'static str,
@@ -28,26 +28,27 @@ pub(crate) struct Letter {
     pub(crate) sentence: String,
 }
 
-/// Sends letters and the offsets of their batch, in one transaction.
-pub(crate) struct Letters {
+/// Sends what a stage refuses, and the offsets of its batch, in one transaction.
+pub(crate) struct Post {
+    stage: Stage,
     transactions: Transactions,
 }
 
-impl Letters {
-    pub(crate) fn open(properties: &ClientConfig) -> KafkaResult<Self> {
-        Ok(Self { transactions: Transactions::open(properties, OPENING)? })
+impl Post {
+    pub(crate) fn open(stage: Stage, properties: &ClientConfig) -> KafkaResult<Self> {
+        Ok(Self { stage, transactions: Transactions::open(properties, OPENING)? })
     }
 
     /// Letters and offsets become visible together or not at all. After an error the clients begin anew at the committed
     /// offsets: the batch is read again, and what was sent is aborted here or by the next owner of the id.
     pub(crate) fn send(
         &self,
-        letters: &[Letter],
+        letters: &[Refused],
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
         self.transactions.begin()?;
-        let result = letters.iter().try_for_each(|letter| self.transactions.send(sent(letter)));
+        let result = letters.iter().try_for_each(|letter| self.transactions.send(sent(self.stage, letter)));
         let result = result.and_then(|()| self.transactions.commit(offsets, group));
         if result.is_err()
             && let Err(error) = self.transactions.abort()
@@ -59,11 +60,11 @@ impl Letters {
     }
 }
 
-fn sent(letter: &Letter) -> Sent<'_> {
+fn sent(stage: Stage, letter: &Refused) -> Sent<'_> {
     let Taken { record, resent, .. } = &*letter.taken;
     let (partition, timestamp) = (record.partition(), record.timestamp().to_millis());
     let origin = Origin { topic: record.topic(), partition, offset: record.offset(), timestamp };
-    let headers = header::of_letter(Stage::Document.as_str(), letter.reason, &letter.sentence, &origin);
+    let headers = header::of_letter(stage.as_str(), letter.reason, &letter.sentence, &origin);
     let headers = match resent {
         Some(earlier) => header::with(headers, header::RESENT, earlier),
         None => headers,

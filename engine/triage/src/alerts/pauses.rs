@@ -1,0 +1,85 @@
+//! The pauses that people have asked for, as the topic `acknowledgements` says. The engine decides when one is over: when
+//! the stream's time has passed its end; here it is over when the wall clock has.
+
+use std::collections::BTreeMap;
+
+use triage_core::program::{MOST_PAUSES, Pause, Scope};
+
+/// Pauses by partition.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses {
+    partitions: BTreeMap<i32, Vec<Pause>>,
+}
+
+impl Pauses {
+    /// Takes a pause of a partition in, at that time in epoch milliseconds; beyond the most that the engine keeps none.
+    pub(crate) fn take(&mut self, partition: i32, pause: Pause, now: i64) {
+        let pauses = self.partitions.entry(partition).or_default();
+        pauses.retain(|pause| pause.until >= now);
+        if pause.until >= now && pauses.len() < MOST_PAUSES {
+            pauses.push(pause);
+        }
+    }
+
+    /// Those that last at that time, the first to end first, each with the partitions that have it.
+    pub(crate) fn lasting(&self, now: i64) -> Vec<(Pause, Vec<i32>)> {
+        let mut lasting: Vec<(Pause, Vec<i32>)> = Vec::new();
+        for (partition, pauses) in &self.partitions {
+            for pause in pauses.iter().filter(|pause| pause.until >= now) {
+                match lasting.iter_mut().find(|(known, _)| known == pause) {
+                    Some((_, partitions)) if partitions.contains(partition) => {}
+                    Some((_, partitions)) => partitions.push(*partition),
+                    None => lasting.push((pause.clone(), vec![*partition])),
+                }
+            }
+        }
+        lasting.sort_by(|(left, _), (right, _)| order(left).cmp(&order(right)));
+        lasting
+    }
+}
+
+fn order(pause: &Pause) -> (i64, &'static str, &str, &str, &str) {
+    let (kind, name) = scope(&pause.scope);
+    (pause.until, kind, name, &pause.by, &pause.why)
+}
+
+/// `rule` or `patient`, and which.
+pub(crate) fn scope(scope: &Scope) -> (&'static str, &str) {
+    match scope {
+        Scope::Rule(rule) => ("rule", rule),
+        Scope::Patient(patient) => ("patient", patient),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(rule: &str, until: i64) -> Pause {
+        Pause { scope: Scope::Rule(rule.to_owned()), until, by: "eve".to_owned(), why: "moved".to_owned() }
+    }
+
+    #[test]
+    fn pauses_are_told_once_until_they_end() {
+        let mut pauses = Pauses::default();
+        for partition in [0, 1] {
+            pauses.take(partition, pause("late", 90), 5);
+            pauses.take(partition, pause("soon", 10), 5);
+        }
+        pauses.take(1, pause("soon", 10), 5);
+        pauses.take(0, pause("past", 4), 5);
+        assert_eq!(pauses.lasting(10), [(pause("soon", 10), vec![0, 1]), (pause("late", 90), vec![0, 1])]);
+        assert_eq!(pauses.lasting(11), [(pause("late", 90), vec![0, 1])]);
+        pauses.take(0, pause("more", 100), 91);
+        assert_eq!(pauses.partitions.get(&0).map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn no_more_are_kept_than_the_engine_keeps() {
+        let mut pauses = Pauses::default();
+        for until in 0..300 {
+            pauses.take(0, pause("r", until), 0);
+        }
+        assert_eq!(pauses.lasting(0).len(), MOST_PAUSES);
+    }
+}

@@ -1,0 +1,132 @@
+//! One request, one answer, over a connection of its own: HTTP/1.1, over TLS for `https`. Redirects are not followed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::config::{WebhookConfig, WebhookUrl};
+
+/// Why nothing can be sent anywhere.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    /// The file of certificate authorities cannot be used.
+    #[error("`ca_file`: {0}")]
+    Authorities(String),
+    /// TLS cannot be set up.
+    #[error("no TLS: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    #[error("no connection: {0}")]
+    Connect(std::io::Error),
+    #[error("no encrypted connection: {0}")]
+    Tls(std::io::Error),
+    #[error("`{0}` is no name that a certificate can be of")]
+    Name(String),
+    #[error("the connection broke off: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    /// How long it asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// Connects to one address.
+pub(super) struct Connector {
+    url: WebhookUrl,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    pub(super) fn new(url: &WebhookUrl, webhook: &WebhookConfig) -> Result<Self, Unusable> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(path) = &webhook.ca_file {
+            let wrong = |error: &dyn std::fmt::Display| Unusable::Authorities(format!("{}: {error}", path.display()));
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
+                roots.add(certificate.map_err(|error| wrong(&error))?)?;
+            }
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { url: url.clone(), tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    pub(super) fn url(&self) -> &WebhookUrl {
+        &self.url
+    }
+
+    /// Sends the request; the body of the answer is not read.
+    pub(super) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Answered, NoAnswer> {
+        let host = self.url.host();
+        let stream = TcpStream::connect((host, self.url.port())).await.map_err(NoAnswer::Connect)?;
+        if !self.url.is_https() {
+            return exchange(stream, request).await;
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| NoAnswer::Name(host.to_owned()))?;
+        let stream = self.tls.connect(name, stream).await.map_err(NoAnswer::Tls)?;
+        exchange(stream, request).await
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answered, NoAnswer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with this function, however that ends: nothing is left behind of an attempt that took too long.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    Ok(answered(&sender.send_request(request).await?))
+}
+
+fn answered<B>(answer: &Response<B>) -> Answered {
+    Answered { status: answer.status(), retry_after: answer.headers().get(RETRY_AFTER).and_then(retry_after) }
+}
+
+/// Seconds, or a date.
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_by_date() {
+        let read = |text: &str| HeaderValue::from_str(text).ok().and_then(|value| retry_after(&value));
+        assert_eq!(read("120"), Some(Duration::from_mins(2)));
+        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_mins(1));
+        assert!(read(&soon).is_some_and(|pause| (58..=60).contains(&pause.as_secs())));
+        assert_eq!(read("soon"), None);
+    }
+}
