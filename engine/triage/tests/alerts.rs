@@ -138,7 +138,8 @@ fn a_pause_is_shown_and_silences() {
     let (status, answer) = pause("\"rule\":\"high.raised\",\"for\":\"1h\"");
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!((status, answer["places"].as_array().unwrap().len()), (202, 2));
-    wait_for("the pause to be shown", || known(address, "")["alerts"][0]["paused"]["by"] == "eve");
+    wait_for("the pause on both partitions", || known(address, "")["pauses"][0]["partitions"] == json!([0, 1]));
+    assert_eq!(known(address, "")["alerts"][0]["paused"]["by"], "eve");
     let shown = known(address, "");
     assert_eq!(
         (&shown["pauses"][0]["rule"], &shown["pauses"][0]["partitions"]),
