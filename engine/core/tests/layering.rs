@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of core; each imports only those before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "source",
     "diagnostic",
     "unit",
@@ -20,6 +20,7 @@ const ORDER: [&str; 16] = [
     "state",
     "check",
     "program",
+    "monitor",
     "compile",
     "explain",
     "scenario",
