@@ -6,6 +6,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use triage_bench::readings::{Keys, readings, records};
 use triage_bench::{ceiling, rules};
+use triage_core::monitor::Observer;
 use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 
 fn step(criterion: &mut Criterion, group: &str, id: &BenchmarkId, program: &Program, missing: u64) {
@@ -49,5 +50,20 @@ fn ward(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sizes, ward);
+/// What the monitor's look at a batch adds to a step of the ward's rules.
+fn watched(criterion: &mut Criterion) {
+    let program = rules::ward();
+    let values = readings(Program::MAX_BATCH, Keys::Ordered, 10);
+    let records = records(&values);
+    let (mut states, mut workspace, mut outputs) = (States::new(1), Workspace::default(), Outputs::default());
+    program.step(&records, &Limits::default(), &mut states, &mut workspace, &mut outputs);
+    let mut observer = Observer::new(&program, 60_000);
+    let mut group = criterion.benchmark_group("ward");
+    group.throughput(Throughput::Elements(Program::MAX_BATCH as u64));
+    group.bench_function("observed, 10 % missing", |bencher| {
+        bencher.iter(|| observer.observe(&program, black_box(&records), &Limits::default(), &workspace));
+    });
+}
+
+criterion_group!(benches, sizes, ward, watched);
 criterion_main!(benches);
