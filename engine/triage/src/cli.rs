@@ -30,7 +30,7 @@ enum Command {
     Run(run::Args),
     /// Run everything in one process: broker, gateway, engine, store, web
     Demo(demo::Args),
-    /// Send rows of a CSV file as readings
+    /// Send rows of a CSV file as readings, or simulated patients
     Gateway(gateway::Args),
     /// Compile the rules and print what is wrong with them
     Check(check::Args),

@@ -1,7 +1,12 @@
-//! The gateway simulator: rows of a table to Kafka, at a steady pace. Prints nothing: it tells its caller how it goes.
+//! The gateway simulator: a ward's readings to Kafka, each when it is due, or to a file. Prints nothing: it tells its
+//! caller how it goes.
 
 mod delivery;
-pub(crate) mod table;
+pub(crate) mod file;
+mod json;
+pub(crate) mod rows;
+pub mod simulation;
+pub mod table;
 pub(crate) mod ward;
 
 use std::collections::BTreeMap;
@@ -15,24 +20,22 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
 use delivery::{Deliveries, DeliveryContext};
-use ward::{Sample, Ward};
+use ward::{Extent, Sample, Ward};
 
 /// How often the caller is told how it goes.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// How long the end waits for what is still on its way.
 const FLUSH: Duration = Duration::from_secs(10);
 
-/// Where to, how fast, and how much.
+/// Where to, and how much.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// The broker.
     pub(crate) kafka: KafkaConfig,
     /// The Kafka topic.
     pub(crate) topic: String,
-    /// The time between two readings; zero is as fast as it goes.
-    pub(crate) interval: Duration,
-    /// How many readings to send; `None` goes on until it is stopped.
-    pub(crate) count: Option<u64>,
+    /// How much to send.
+    pub(crate) extent: Extent,
 }
 
 /// How it goes.
@@ -64,7 +67,7 @@ pub(crate) enum GatewayError {
     Send { topic: String, source: KafkaError },
 }
 
-/// Sends the ward's readings until `count` is reached or `stop` is set, then waits for what is on its way. What was not
+/// Sends the ward's readings until there were enough or `stop` is set, then waits for what is on its way. What was not
 /// delivered is in the status that it returns: a broker that is away is waited for, not given up.
 pub(crate) fn send(
     ward: &mut Ward,
@@ -120,13 +123,14 @@ impl Run<'_> {
 
     fn send_all(&mut self, ward: &mut Ward) -> Result<(), GatewayError> {
         let begun = Instant::now();
-        while self.options.count.is_none_or(|count| self.sent < count) && !self.stopped() {
-            let due = begun + self.options.interval.mul_f64(self.sent as f64);
-            self.wait_until(due);
+        ward.begin_at(now_ms());
+        while let Some(due) = ward.next_due().filter(|due| self.options.extent.holds(self.sent, *due)) {
+            self.wait_until(begun + due);
             if self.stopped() {
                 break;
             }
-            self.enqueue(&ward.next_sample(now_ms()))?;
+            let Some(sample) = ward.next_sample(now_ms()) else { break };
+            self.enqueue(&sample)?;
             self.sent += 1;
         }
         Ok(())

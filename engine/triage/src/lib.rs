@@ -5,7 +5,7 @@ pub mod cli;
 pub mod config;
 pub(crate) mod dead_letters;
 pub mod engine;
-mod gateway;
+pub mod gateway;
 pub mod http;
 mod kafka;
 mod logging;

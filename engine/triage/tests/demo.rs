@@ -188,3 +188,39 @@ fn a_gateway_waits_for_a_broker_that_is_away_until_it_is_stopped() {
     Command::new("kill").args(["-TERM", &gateway.id().to_string()]).status().unwrap();
     assert_eq!(gateway.wait().unwrap().code(), Some(3));
 }
+
+#[test]
+fn a_simulated_ward_is_written_with_its_truth_and_can_be_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let [ward, truth] = ["ward.jsonl", "truth.jsonl"].map(|name| folder.path().join(name).display().to_string());
+    let simulate = ["gateway", "datasets/patients.csv", "--patients", "20", "--seed", "7", "--each", "5s"];
+    let written = ["--duration", "1h", "--output", &ward, "--truth", &truth];
+    let (code, stdout, stderr) = run(&[&simulate[..], &written].concat());
+    assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+    let readings = std::fs::read_to_string(&ward).unwrap();
+    assert_eq!(stderr, format!("gateway: {} readings written to {ward}\n", readings.lines().count()));
+    assert!((14_000..=14_400).contains(&readings.lines().count()));
+    let truth = std::fs::read_to_string(truth).unwrap();
+    assert!(truth.starts_with(r#"{"patient":"p18","kind":"hypotension","start":1767254"#), "{truth}");
+
+    let (code, stdout, stderr) = run(&["replay", "--rules", "rules/hospital", &ward]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!stdout.contains("dead-letters"));
+    assert!(stdout.contains(r#""topic":"alerts.vitals""#));
+
+    let (code, stdout, _) = run(&[&simulate[..], &["--output", "-", "--count", "3"]].concat());
+    assert_eq!((code, stdout), (Some(0), readings.lines().take(3).fold(String::new(), |all, line| all + line + "\n")));
+}
+
+#[test]
+fn a_ward_without_an_end_is_not_written_and_one_without_time_not_simulated() {
+    let (code, _, stderr) = run(&["gateway", "datasets/patients.csv", "--output", "-"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(stderr, "triage: `--output` needs an end: `--duration`, `--count` or `--once`\n");
+    let (code, _, stderr) = run(&["gateway", "datasets/patients.csv", "--seed", "7", "--every", "0s", "--once"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(stderr, "triage: `--seed` needs time between readings, in which vital signs can walk\n");
+    let (code, _, stderr) = run(&["gateway", "datasets/patients.csv", "--seed", "7", "--once", "--output", "no/such"]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.starts_with("triage: `no/such` cannot be written: "), "{stderr}");
+}

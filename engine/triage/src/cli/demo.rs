@@ -17,8 +17,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::Failure;
 use crate::config::{Config, ConfigError, KafkaConfig, Layers};
 use crate::engine::Engine;
+use crate::gateway::rows::Rows;
 use crate::gateway::table::Table;
-use crate::gateway::ward::Ward;
+use crate::gateway::ward::{Extent, Ward};
 use crate::gateway::{self, GatewayError, Options, Status};
 use crate::logging;
 use crate::shutdown::Shutdown;
@@ -132,7 +133,7 @@ impl Demo {
         }
         let paint = Paint::for_stdout();
         let table = Table::parse(Path::new("patients.csv"), PATIENTS).map_err(world)?;
-        let ward = Ward::new(table, None, None);
+        let ward = Ward::Rows(Rows::new(table, None, args.every));
         introduce(&engine, args, ward.patients());
         let looker = Looker::start(&kafka, paint).map_err(world)?;
         let ends = Ends::new(&kafka, &engine_group, &store_group).map_err(world)?;
@@ -194,7 +195,8 @@ fn wait_until_ready(engine: &Engine, shutdown: &Shutdown, stop: &AtomicBool) {
 
 fn send(mut ward: Ward, args: &Args, kafka: KafkaConfig, stop: Arc<AtomicBool>) -> std::io::Result<Stream> {
     let count = args.once.then(|| ward.patients() as u64);
-    let options = Options { kafka, topic: "research".to_owned(), interval: args.every, count };
+    let extent = Extent { count, duration: None };
+    let options = Options { kafka, topic: "research".to_owned(), extent };
     let body = move || gateway::send(&mut ward, &options, &stop, &mut |_| {});
     std::thread::Builder::new().name("gateway".to_owned()).spawn(body)
 }

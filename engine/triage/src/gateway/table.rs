@@ -8,16 +8,20 @@ use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
 /// A checked table: every row has a cell for every column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Table {
+pub struct Table {
     /// The columns' names as the header writes them.
-    pub(crate) columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// The rows' cells, white space around them removed.
-    pub(crate) rows: Vec<Vec<String>>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 /// Why a file is no table.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TableError {
+#[error(transparent)]
+pub struct TableError(#[from] Mistake);
+
+#[derive(Debug, thiserror::Error)]
+enum Mistake {
     #[error("cannot read {path}: {source}", path = path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: the file is empty, expected a header and rows", path = path.display())]
@@ -38,18 +42,18 @@ pub(crate) enum TableError {
 
 impl Table {
     /// Reads the file.
-    pub(crate) fn open(path: &Path) -> Result<Self, TableError> {
-        let unreadable = |source| TableError::Unreadable { path: path.to_owned(), source };
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        let unreadable = |source| Mistake::Unreadable { path: path.to_owned(), source };
         let mut bytes = Vec::new();
         std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unreadable)?;
         Self::parse(path, &bytes)
     }
 
     /// Reads the bytes of the file at `path`, which is only named in errors.
-    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, TableError> {
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, TableError> {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         if bytes.trim_ascii().is_empty() {
-            return Err(TableError::Empty { path: path.to_owned() });
+            return Err(Mistake::Empty { path: path.to_owned() }.into());
         }
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
         let header = reader.headers().map_err(|error| explain(path, error))?.clone();
@@ -59,14 +63,31 @@ impl Table {
             rows.push(owned(&row.map_err(|error| explain(path, error))?));
         }
         if rows.is_empty() {
-            return Err(TableError::NoRows { path: path.to_owned() });
+            return Err(Mistake::NoRows { path: path.to_owned() }.into());
         }
         Ok(Self { columns: owned(&header), rows })
     }
 
-    /// Where the column of that name stands.
-    pub(crate) fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column == name)
+    /// How many patients the table has: one a row.
+    pub fn patients(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The cell of that row and column, unless there is none or it is empty.
+    pub(super) fn cell(&self, row: usize, name: &str) -> Option<&str> {
+        let column = self.columns.iter().position(|column| column == name)?;
+        Some(self.rows[row][column].as_str()).filter(|cell| !cell.is_empty())
+    }
+
+    /// Who has that number, from 0: `p1`, `p2`, … where the file names nobody; a named patient's copies are `name-2`,
+    /// `name-3`, …
+    pub(super) fn patient(&self, number: usize) -> String {
+        let (row, copy) = (number % self.rows.len(), number / self.rows.len());
+        match self.cell(row, "patient") {
+            Some(name) if copy == 0 => name.to_owned(),
+            Some(name) => format!("{name}-{}", copy + 1),
+            None => format!("p{}", number + 1),
+        }
     }
 }
 
@@ -74,32 +95,32 @@ fn owned(record: &StringRecord) -> Vec<String> {
     record.iter().map(str::to_owned).collect()
 }
 
-fn check_header(path: &Path, header: &StringRecord) -> Result<(), TableError> {
+fn check_header(path: &Path, header: &StringRecord) -> Result<(), Mistake> {
     if header.iter().all(|name| name.parse::<f64>().is_ok()) {
-        return Err(TableError::NoHeader { path: path.to_owned() });
+        return Err(Mistake::NoHeader { path: path.to_owned() });
     }
     for (at, name) in header.iter().enumerate() {
         if name.is_empty() {
-            return Err(TableError::NamelessColumn { path: path.to_owned(), column: at + 1 });
+            return Err(Mistake::NamelessColumn { path: path.to_owned(), column: at + 1 });
         }
         if header.iter().take(at).any(|earlier| earlier == name) {
-            return Err(TableError::RepeatedColumn { path: path.to_owned(), name: name.to_owned() });
+            return Err(Mistake::RepeatedColumn { path: path.to_owned(), name: name.to_owned() });
         }
     }
     Ok(())
 }
 
 /// The csv crate's error in our words, with the line.
-fn explain(path: &Path, error: csv::Error) -> TableError {
+fn explain(path: &Path, error: csv::Error) -> Mistake {
     let path = path.to_owned();
     let line = error.position().map_or(1, csv::Position::line);
     match error.into_kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            TableError::Ragged { path, line, found: len, expected: expected_len }
+            Mistake::Ragged { path, line, found: len, expected: expected_len }
         }
-        ErrorKind::Utf8 { .. } => TableError::NotUtf8 { path, line },
-        ErrorKind::Io(source) => TableError::Unreadable { path, source },
-        other => TableError::Unreadable { path, source: std::io::Error::other(format!("{other:?}")) },
+        ErrorKind::Utf8 { .. } => Mistake::NotUtf8 { path, line },
+        ErrorKind::Io(source) => Mistake::Unreadable { path, source },
+        other => Mistake::Unreadable { path, source: std::io::Error::other(format!("{other:?}")) },
     }
 }
 
