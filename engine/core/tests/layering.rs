@@ -43,10 +43,10 @@ const NOT_IN_CORE: [&str; 13] = [
     "tokio",
 ];
 
-/// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, and the three that are Kafka
+/// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, what the engine says of itself, and the three that are Kafka
 /// clients of their own (the store's consumer group, the gateway's producer, the demo's looker).
-const SPEAKS_KAFKA: [&str; 8] =
-    ["kafka", "published", "worker", "state", "store", "dead_letters", "gateway", "cli/demo"];
+const SPEAKS_KAFKA: [&str; 9] =
+    ["kafka", "published", "worker", "state", "store", "technical/topic", "dead_letters", "gateway", "cli/demo"];
 
 /// Where the binary prints and exits.
 const PRINTS: [&str; 2] = ["cli", "main"];

@@ -22,6 +22,7 @@ use crate::rules::{Compiled, Rejected, RuleFiles};
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
 use crate::store;
+use crate::technical;
 use crate::worker;
 
 /// How often a running engine looks at its topics.
@@ -125,6 +126,7 @@ impl Engine {
             current: ArcSwap::from_pointee(Current { generation: 0, program: compiled.program }),
             topics,
             published: published::Board::default(),
+            technical: technical::Board::new(config.workers()),
             config,
             metrics,
             shutdown,
@@ -278,6 +280,7 @@ fn run_workers(shared: &Arc<Shared>, folder: Option<&Folder>) -> Result<(), EndE
         named("rule-sets".to_owned(), move || published::follow(&following, reader))?,
     ];
     others.extend(store::start(shared)?);
+    others.push(technical::start(shared, layout)?);
     let mut workers = Vec::new();
     for index in 0..shared.config.workers() {
         let shared = Arc::clone(shared);

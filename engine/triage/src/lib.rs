@@ -18,4 +18,5 @@ pub mod shutdown;
 pub mod sink;
 mod state;
 mod store;
+mod technical;
 mod worker;

@@ -115,6 +115,10 @@ impl Reloads {
 
     fn report(&self, asked_by: &str, outcome: &ReloadOutcome) {
         self.shared.metrics.reloaded(outcome.name(), matches!(outcome, ReloadOutcome::Refused { .. }));
+        self.shared.technical.reload_ended(match outcome {
+            ReloadOutcome::Refused { refusal, .. } => Some(refusal.to_string()),
+            _ => None,
+        });
         match outcome {
             ReloadOutcome::Applied { before, after, added, changed, removed, behind, .. } => {
                 tracing::info!(asked_by, before, after, ?added, ?changed, ?removed, "rules reloaded");

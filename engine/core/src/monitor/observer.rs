@@ -103,6 +103,12 @@ impl Observer {
         self.stuck_changed = !before.stuck.is_empty();
     }
 
+    /// Partitions have gone, and with them patients. Devices of those that are still here are found stuck again at once.
+    pub fn moved(&mut self) {
+        self.stuck_changed |= !self.stuck.is_empty();
+        self.stuck.clear();
+    }
+
     /// Looks at the batch that was judged last: `records` are those of that step, at most [`Program::MAX_BATCH`]. Readings that
     /// are judged again after an abort are seen twice, which changes bits and runs of values no more than once.
     pub fn observe(&mut self, program: &Program, records: &[Record<'_>], limits: &Limits, workspace: &Workspace) {

@@ -32,6 +32,8 @@ pub(super) struct Patient {
     /// Readings of the stretch at hand, and whether some are missing.
     stretch: u32,
     skipped: bool,
+    /// The stretches of this block.
+    stretches: Count,
     /// By how many milliseconds the readings of this block are behind their arrival: the least.
     behind: i64,
 }
@@ -49,6 +51,7 @@ impl Patient {
             readings: 0,
             stretch: 0,
             skipped: false,
+            stretches: Count::default(),
             behind: i64::MAX,
         }
     }
@@ -67,6 +70,10 @@ impl Patient {
         let beat = self.rhythm.beat(time);
         self.stretch += u32::from(matches!(beat, Beat::Steady | Beat::Skipped));
         self.skipped |= beat == Beat::Skipped;
+        if self.stretch == STRETCH {
+            self.stretches.add(Count { some: self.skipped.into(), of: 1 });
+            (self.stretch, self.skipped) = (0, false);
+        }
         beat != Beat::Old
     }
 
@@ -80,10 +87,7 @@ impl Patient {
     pub(super) fn close(&mut self, clock_skew: i64, tally: &mut Tally) {
         self.close_fields(&mut tally.gone);
         self.close_rules(tally.block, &mut tally.onsets);
-        if self.stretch >= STRETCH {
-            tally.skipped.add(Count { some: self.skipped.into(), of: 1 });
-            (self.stretch, self.skipped) = (0, false);
-        }
+        tally.skipped.add(std::mem::take(&mut self.stretches));
         self.close_clock(clock_skew, &mut tally.clocks);
         (self.readings, self.behind) = (0, i64::MAX);
         self.block = Some(tally.block);

@@ -2,18 +2,21 @@
 //! state goes back with an aborted transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use triage_core::monitor::Observer;
 use triage_core::program::{
     DeadLetter, Limits, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
 };
 use triage_core::reading::Record;
 
 use super::words::MOST_BYTES;
-use crate::config::EngineConfig;
+use crate::config::Config;
 use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
+use crate::technical;
 
 /// A rule set with the buffers that it needs.
 pub(crate) struct Judge {
@@ -24,6 +27,7 @@ pub(crate) struct Judge {
     /// `alerts.<topic>`, by topic.
     alert_topics: Vec<String>,
     states: States,
+    observer: Observer,
     /// What reloads have to say before anything else, until it is committed.
     farewells: Vec<Farewell>,
     sent: SentCounts,
@@ -49,8 +53,10 @@ pub(crate) struct SentCounts {
 }
 
 impl Judge {
-    pub(crate) fn new(current: Arc<Current>, config: &EngineConfig, partitions: i32) -> Self {
-        let skew = i64::try_from(config.max_skew.as_millis()).unwrap_or(i64::MAX);
+    pub(crate) fn new(current: Arc<Current>, config: &Config, partitions: i32) -> Self {
+        let observer = Observer::new(&current.program, millis(config.technical.clock_skew));
+        let config = &config.engine;
+        let skew = millis(config.max_skew);
         let alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
         let mut judge = Self {
             current,
@@ -59,6 +65,7 @@ impl Judge {
             outputs: Outputs::default(),
             alert_topics,
             states: States::new(partitions),
+            observer,
             farewells: Vec::new(),
             sent: SentCounts::default(),
         };
@@ -83,6 +90,7 @@ impl Judge {
         if !outputs.is_empty() {
             self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
         }
+        self.observer.take_up(&current.program);
         self.current = current;
         self.workspace = Workspace::default();
         self.forget();
@@ -105,6 +113,7 @@ impl Judge {
         for partition in partitions {
             self.states.drop_partition(*partition);
         }
+        self.observer.moved();
     }
 
     /// Takes in partitions that were restored, and what a change of rules meanwhile has to say of them.
@@ -139,6 +148,13 @@ impl Judge {
 
     pub(crate) fn workspace(&self) -> &Workspace {
         &self.workspace
+    }
+
+    /// Says what a committed transaction has shown of devices, fields, rules and records.
+    pub(crate) fn report(&mut self, worker: usize, board: &technical::Board) {
+        let counts = &self.workspace.counts;
+        self.observer.committed(counts, &self.sent.dead_letters);
+        board.committed(worker, counts.readings, self.observer.blocks(), self.observer.stuck());
     }
 
     pub(crate) fn sent(&self) -> &SentCounts {
@@ -198,8 +214,9 @@ impl Judge {
         let stream = self.program().stream().to_owned();
         for chunk in records.chunks(Program::MAX_BATCH) {
             self.outputs.clear();
-            let Self { current, limits, states, workspace, outputs, .. } = self;
+            let Self { current, limits, states, observer, workspace, outputs, .. } = self;
             current.program.step(chunk, limits, states, workspace, outputs);
+            observer.observe(&current.program, chunk, limits, workspace);
             self.send(chunk, &stream, transactions)?;
         }
         Ok(())
@@ -230,6 +247,10 @@ impl Judge {
     fn derived<'a>(&'a self, topic: TopicId, output: &'a Output) -> Sent<'a> {
         sent(&self.program().topics()[topic.0 as usize].name, &self.outputs, output)
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Outputs keep the number of the partition, and the Kafka time, of the reading that brings them about.

@@ -92,7 +92,7 @@ impl<'c> Session<'c> {
             index,
             shared,
             clients,
-            judge: Judge::new(shared.current.load_full(), &shared.config.engine, clients.partitions),
+            judge: Judge::new(shared.current.load_full(), &shared.config, clients.partitions),
             keeping: Keeping::new(&shared.config).map_err(WorkerError::Open)?,
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
@@ -111,6 +111,7 @@ impl<'c> Session<'c> {
     pub(crate) fn serve(&mut self) -> Result<(), WorkerError> {
         let mut batch = Batch::default();
         while !self.shared.shutdown.is_asked() {
+            self.shared.technical.went_round(self.index);
             batch.clear();
             self.gather(&mut batch)?;
             self.take_up(&[])?;
@@ -161,6 +162,7 @@ impl<'c> Session<'c> {
 
     /// Lets readings of new partitions come, once their state is here.
     fn assigned(&mut self, partitions: &[i32]) -> Result<(), WorkerError> {
+        self.shared.technical.assigned(self.index, partitions);
         // Their last owner may have judged by the newest rules, and its state is of those.
         self.take_up(partitions)?;
         for partition in partitions {
@@ -310,6 +312,7 @@ impl<'c> Session<'c> {
     }
 
     fn forget_partitions(&mut self, partitions: &[i32]) {
+        self.shared.technical.withdrawn(self.index, partitions);
         self.judge.drop_partitions(partitions);
         self.keeping.drop_partitions(partitions);
         self.unrestored.retain(|partition, _| !partitions.contains(partition));
@@ -406,6 +409,7 @@ impl<'c> Session<'c> {
         };
         self.shared.metrics.committed(self.judge.program(), &self.judge.workspace().counts, &mut committed);
         tracing::debug!(worker = self.index, records = records.len(), "transaction committed");
+        self.judge.report(self.index, &self.shared.technical);
         self.judge.forget();
         for (partition, next) in ends {
             let ruleset = self.judge.program().version().to_owned();
