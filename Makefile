@@ -91,7 +91,7 @@ mutants: ## Break the compiled side on purpose, one thing at a time: the propert
 soak: ## A million random readings, the program held to the plain interpreter (SOAK_SEED=N repeats a run, SOAK_READINGS=N shortens it)
 	$(CARGO) test --release --package triage-core --test equivalence soak -- --ignored --nocapture
 
-wards: ## Seeded faults on simulated wards: when each is named; thirty days without any (about 5 minutes)
+wards: ## Seeded faults on simulated wards, and thirty days without any (WARDS_SEED=N: thirty days of that seed)
 	$(CARGO) test --release --package triage --test wards -- --ignored --nocapture --test-threads 1
 
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS each; needs the nightly toolchain)

@@ -16,6 +16,7 @@ mod rules;
 mod run_length;
 mod series;
 mod tally;
+mod turn;
 
 use std::collections::BTreeMap;
 

@@ -259,6 +259,8 @@ const RIGHTS: &[(&str, &str, &str)] = &[
     ("TOPIC", "high", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("TOPIC", "alerts.high", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("TOPIC", "dead-letters", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "alerts.technical", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "heartbeat", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("GROUP", "triage", "READ,DESCRIBE"),
     ("TRANSACTIONAL_ID", "bed-0", "WRITE,DESCRIBE"),
     ("TRANSACTIONAL_ID", "triage-rule-sets", "WRITE,DESCRIBE"),

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
 
-use super::patient::Patient;
-use super::run_length::RunLengths;
+use super::patient::{Heard, Patient};
+use super::run_length::{Run, RunLengths};
 use super::tally::{Count, Tally, add_numbers};
+use super::turn::Turn;
 use super::{BLOCK_MS, DAY};
 use crate::program::{Counts, Program, Workspace};
-use crate::reading::{Batch, Bits, Limits, Reason, Record, WORD_BITS};
+use crate::reading::{Batch, Limits, Reason, Record, WORD_BITS};
 use crate::types::{FieldId, Type};
 
 /// More patients of one worker are not watched: what is kept of them takes some hundred bytes each.
@@ -45,8 +46,11 @@ pub struct Observer {
     measures: Vec<(FieldId, String)>,
     /// By measure.
     lengths: Vec<RunLengths>,
+    turn: Turn,
     index: HashMap<Box<str>, u32>,
     patients: Vec<Patient>,
+    /// By patient, then measure.
+    runs: Vec<Run>,
     /// The patients heard of in this block, by place.
     heard: Vec<u32>,
     /// The first block that was whole.
@@ -56,8 +60,10 @@ pub struct Observer {
     /// By patient and measure, and whether that has changed since it was last told.
     stuck: BTreeMap<(Box<str>, usize), Stuck>,
     stuck_changed: bool,
-    /// By row: the fields that are unknown.
+    /// The fields that are unknown in the row at hand.
     unknown: Vec<u64>,
+    /// The rows that are newer than the last of their patient, and whose they are.
+    newer: Vec<(u32, u32)>,
     fields: usize,
     rules: usize,
 }
@@ -74,15 +80,18 @@ impl Observer {
             clock_skew,
             lengths: vec![RunLengths::default(); measures.len()],
             measures,
+            turn: Turn::default(),
             index: HashMap::new(),
             patients: Vec::new(),
+            runs: Vec::new(),
             heard: Vec::new(),
             began: None,
             tally: Tally::default(),
             closed: Vec::new(),
             stuck: BTreeMap::new(),
             stuck_changed: false,
-            unknown: Vec::new(),
+            unknown: vec![0; schema.fields.len().div_ceil(WORD_BITS)],
+            newer: Vec::new(),
             fields: schema.fields.len(),
             rules: Some(program.rules.len()).filter(|rules| *rules <= MOST_RULES).unwrap_or_default(),
         };
@@ -114,8 +123,8 @@ impl Observer {
     pub fn observe(&mut self, program: &Program, records: &[Record<'_>], limits: &Limits, workspace: &Workspace) {
         let batch = &workspace.batch;
         self.move_on(program, batch, records, limits);
-        self.mark_unknown(batch);
-        let words = self.fields.div_ceil(WORD_BITS);
+        self.turn.batch(batch.rows(), self.patients.len());
+        self.newer.clear();
         let mut matches = workspace.matches.iter().peekable();
         for row in 0..batch.rows() {
             let record = &records[batch.records[row] as usize];
@@ -128,10 +137,14 @@ impl Observer {
             let Some(patient) = patient else { continue };
             let arrived = record.timestamp.filter(|_| limits.skew_ms.is_some());
             let behind = arrived.map(|arrived| arrived - batch.times[row]);
-            let unknown = &self.unknown[row * words..(row + 1) * words];
-            if self.patients[patient].hear(batch.times[row], behind, unknown) {
-                self.compare(patient, batch, row);
+            mark_unknown(batch, row, &mut self.unknown);
+            let heard = Heard { time: batch.times[row], behind, unknown: &self.unknown, turn: self.turn.number };
+            if self.patients[patient].hear(&heard) {
+                self.newer.push((row as u32, patient as u32));
             }
+        }
+        for measure in 0..self.measures.len() {
+            self.compare(measure, batch);
         }
         self.name_undeclared(batch, records);
     }
@@ -179,6 +192,7 @@ impl Observer {
         if block <= self.tally.block {
             return;
         }
+        self.turn.move_on(block);
         let next = self.blank(program, block);
         let mut tally = std::mem::replace(&mut self.tally, next);
         for place in self.heard.drain(..) {
@@ -200,37 +214,37 @@ impl Observer {
     /// Forgets whoever was not heard of for a day.
     fn end_day(&mut self, tally: &mut Tally) {
         tally.days = vec![Count::default(); self.rules];
-        self.patients.retain_mut(|patient| patient.end_day(&mut tally.days, tally.block));
+        let heard: Vec<bool> =
+            self.patients.iter_mut().map(|patient| patient.end_day(&mut tally.days, tally.block)).collect();
+        let mut of_patient = heard.iter();
+        self.patients.retain(|_| of_patient.next() == Some(&true));
+        let measures = self.measures.len().max(1);
+        let mut of_run = heard.iter().flat_map(|heard| std::iter::repeat_n(heard, measures));
+        self.runs.retain(|_| of_run.next() == Some(&true));
         let places = self.patients.iter().enumerate();
+        self.turn.adapt(self.patients.len());
         self.index = places.map(|(place, patient)| (patient.name.clone(), place as u32)).collect();
         let stuck = self.stuck.len();
         self.stuck.retain(|(patient, _), _| self.index.contains_key(patient));
         self.stuck_changed |= self.stuck.len() != stuck;
     }
 
-    /// The unknown fields of each row, from the columns' bits; a word without any costs nothing.
-    fn mark_unknown(&mut self, batch: &Batch) {
-        let words = self.fields.div_ceil(WORD_BITS);
-        self.unknown.clear();
-        self.unknown.resize(batch.rows() * words, 0);
-        for (field, column) in batch.columns.iter().enumerate() {
-            let (word, bit) = (field / WORD_BITS, 1 << (field % WORD_BITS));
-            for row in set_bits(&column.missing).chain(set_bits(&column.invalid)) {
-                self.unknown[row * words + word] |= bit;
-            }
-        }
-    }
-
-    /// The place of a reading's patient. A misplaced one belongs to another worker.
+    /// The place of a reading's patient, if it is watched. A misplaced one belongs to another worker.
     fn patient_of(&mut self, batch: &Batch, row: usize, record: &Record<'_>) -> Option<usize> {
         let slice = batch.patients[row].filter(|_| !batch.misplaced[row])?;
-        let name = std::str::from_utf8(batch.bytes(slice, record.value.unwrap_or_default())).ok()?;
+        let name = batch.bytes(slice, record.value.unwrap_or_default());
+        if !self.turn.has(name) {
+            return None;
+        }
+        let name = std::str::from_utf8(name).ok()?;
         let place = match self.index.get(name) {
             Some(place) => *place,
             None if self.patients.len() < MOST_PATIENTS => {
                 let place = self.patients.len() as u32;
                 self.index.insert(name.into(), place);
-                self.patients.push(Patient::new(name, self.measures.len(), self.fields, self.rules));
+                self.patients.push(Patient::new(name, self.fields, self.rules));
+                self.runs.resize(self.patients.len() * self.measures.len(), Run::default());
+                self.turn.adapt(self.patients.len());
                 place
             }
             None => return None,
@@ -241,18 +255,23 @@ impl Observer {
         Some(place as usize)
     }
 
-    /// Compares a newer reading's values with those of the last.
-    fn compare(&mut self, place: usize, batch: &Batch, row: usize) {
+    /// Compares the values of newer readings with those of the last.
+    fn compare(&mut self, measure: usize, batch: &Batch) {
         let learnt = self.began.is_some_and(|began| self.tally.block - began >= DAY);
-        for measure in 0..self.measures.len() {
-            let value = batch.column(self.measures[measure].0).values[row];
+        let values = &batch.column(self.measures[measure].0).values;
+        for index in 0..self.newer.len() {
+            let (row, place) = self.newer[index];
+            let value = values[row as usize];
             if value.is_nan() {
                 continue;
             }
-            let run = &mut self.patients[place].runs[measure];
+            let run = &mut self.runs[place as usize * self.measures.len() + measure];
             match run.step(value) {
-                Some(length) => self.ended(place, measure, length),
-                None if learnt && run.length > self.lengths[measure].limit() => self.is_stuck(place, measure),
+                Some(length) => self.ended(place as usize, measure, length),
+                None if learnt && run.length > self.lengths[measure].limit() => {
+                    let readings = run.length;
+                    self.is_stuck(place as usize, measure, readings);
+                }
                 None => {}
             }
         }
@@ -266,13 +285,13 @@ impl Observer {
         }
     }
 
-    fn is_stuck(&mut self, place: usize, measure: usize) {
+    fn is_stuck(&mut self, place: usize, measure: usize, readings: u32) {
         let patient = &self.patients[place];
         let Entry::Vacant(entry) = self.stuck.entry((patient.name.clone(), measure)) else { return };
         entry.insert(Stuck {
             patient: patient.name.clone(),
             field: self.measures[measure].1.clone(),
-            readings: patient.runs[measure].length,
+            readings,
             longest: self.lengths[measure].longest(),
         });
         self.stuck_changed = true;
@@ -290,15 +309,49 @@ impl Observer {
     }
 }
 
-/// The rows whose bit is set.
-fn set_bits(bits: &Bits) -> impl Iterator<Item = usize> {
-    let words = bits.words().iter().enumerate().filter(|(_, word)| **word != 0);
-    words.flat_map(|(place, word)| {
-        let mut left = *word;
-        std::iter::from_fn(move || {
-            let bit = (left != 0).then(|| place * WORD_BITS + left.trailing_zeros() as usize);
-            left &= left.wrapping_sub(1);
-            bit
-        })
-    })
+/// Sets the bits of the fields that are unknown in a row.
+fn mark_unknown(batch: &Batch, row: usize, unknown: &mut [u64]) {
+    unknown.fill(0);
+    let (word, shift) = (row / WORD_BITS, row % WORD_BITS);
+    for (field, column) in batch.columns.iter().enumerate() {
+        let bits = column.missing.words()[word] | column.invalid.words()[word];
+        unknown[field / WORD_BITS] |= (bits >> shift & 1) << (field % WORD_BITS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::program::{Outputs, States};
+    use crate::source::SourceFile;
+
+    #[test]
+    fn who_is_not_heard_of_for_a_day_is_forgotten() {
+        let text = "stream s { patient: text key ts: time event v: int 0..9 }\nt when v > 3\n".to_owned();
+        let program = crate::compile::compile(&[SourceFile { path: "a.rules".to_owned(), text }]).unwrap().0;
+        let mut observer = Observer::new(&program, 60_000);
+        let (mut states, mut workspace, mut outputs) = (States::new(1), Workspace::default(), Outputs::default());
+        let limits = Limits { skew_ms: None, ..Limits::default() };
+        for block in 0..3 * DAY {
+            let patients = if block == 0 { 10 } else { 1 };
+            let ts = block * BLOCK_MS;
+            let values: Vec<String> =
+                (0..patients).map(|patient| format!(r#"{{"patient":"p{patient}","ts":{ts},"v":1}}"#)).collect();
+            let records: Vec<Record<'_>> = values
+                .iter()
+                .map(|value| Record {
+                    key: None,
+                    value: Some(value.as_bytes()),
+                    timestamp: None,
+                    partition: 0,
+                    offset: block,
+                })
+                .collect();
+            program.step(&records, &limits, &mut states, &mut workspace, &mut outputs);
+            observer.observe(&program, &records, &limits, &workspace);
+        }
+        assert_eq!((observer.patients.len(), observer.index.len()), (1, 1));
+        assert_eq!(observer.index["p0"], 0);
+    }
 }

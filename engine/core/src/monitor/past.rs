@@ -26,7 +26,7 @@ const KNOWN: f64 = 100.0;
 /// Fewer patients say nothing: five at once, of a rate of 0.02, are three in a thousand million.
 const FEWEST: u32 = 5;
 
-/// What half of the past is forgotten in: a week of blocks.
+/// In so many blocks half of the past is forgotten: a week.
 const HALF_LIFE: f64 = 7.0 * DAY as f64;
 
 /// How often something happened to patients in the blocks of the past.
@@ -34,8 +34,8 @@ const HALF_LIFE: f64 = 7.0 * DAY as f64;
 pub(super) struct Past {
     some: f64,
     of: f64,
-    /// The first block.
-    began: Option<i64>,
+    /// The first block, and the last.
+    blocks: Option<(i64, i64)>,
 }
 
 /// How likely a block is by its past.
@@ -67,7 +67,7 @@ impl Past {
     /// `of` patients is impossible if as many or more are expected less often than once in ten million blocks, by the
     /// binomial distribution at [`Past::rate`], and if they are a quarter of the patients more than that.
     pub(super) fn likelihood(&self, block: i64, count: Count) -> Likelihood {
-        let learnt = self.of >= KNOWN && self.began.is_some_and(|began| block - began >= DAY);
+        let learnt = self.of >= KNOWN && self.blocks.is_some_and(|(first, _)| block - first >= DAY);
         if count.of < FEWEST || !learnt {
             return Likelihood::Unknown;
         }
@@ -88,10 +88,11 @@ impl Past {
         if count.of == 0 {
             return;
         }
-        let kept = 0.5_f64.powf(1.0 / HALF_LIFE);
+        let (first, last) = self.blocks.unwrap_or((block, block));
+        let kept = 0.5_f64.powf((block - last).max(0) as f64 / HALF_LIFE);
         self.some = self.some * kept + f64::from(count.some);
         self.of = self.of * kept + f64::from(count.of);
-        self.began = self.began.or(Some(block));
+        self.blocks = Some((first, block));
     }
 }
 

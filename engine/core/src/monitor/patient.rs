@@ -2,7 +2,6 @@
 
 use super::DAY;
 use super::rhythm::{Beat, Rhythm};
-use super::run_length::Run;
 use super::tally::{Clocks, Count, Tally};
 use crate::reading::WORD_BITS;
 
@@ -20,8 +19,8 @@ pub(super) type BitRow = Box<[u64]>;
 pub(super) struct Patient {
     pub(super) name: Box<str>,
     rhythm: Rhythm,
-    /// By field whose values are compared.
-    pub(super) runs: Box<[Run]>,
+    /// The turn in which the last reading was watched.
+    turn: u32,
     /// By field: known in this block, this day, the day before.
     known: [BitRow; 3],
     /// By rule: matched in this block, in the last one with a reading, in this day.
@@ -38,13 +37,26 @@ pub(super) struct Patient {
     behind: i64,
 }
 
+/// What a reading says that is watched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard<'a> {
+    /// Epoch milliseconds.
+    pub(super) time: i64,
+    /// By how many milliseconds that is behind the arrival.
+    pub(super) behind: Option<i64>,
+    /// The fields that are unknown.
+    pub(super) unknown: &'a [u64],
+    /// The number of the turn.
+    pub(super) turn: u32,
+}
+
 impl Patient {
-    pub(super) fn new(name: &str, measures: usize, fields: usize, rules: usize) -> Self {
+    pub(super) fn new(name: &str, fields: usize, rules: usize) -> Self {
         let row = |bits: usize| vec![0; bits.div_ceil(WORD_BITS)].into_boxed_slice();
         Self {
             name: name.into(),
             rhythm: Rhythm::default(),
-            runs: vec![Run::default(); measures].into_boxed_slice(),
+            turn: 0,
             known: [row(fields), row(fields), row(fields)],
             matched: [row(rules), row(rules), row(rules)],
             block: None,
@@ -61,9 +73,13 @@ impl Patient {
         self.readings == 0
     }
 
-    /// Takes in a reading: its time, by how much that is behind its arrival, and which fields are unknown. Whether it is newer
-    /// than the one before.
-    pub(super) fn hear(&mut self, time: i64, behind: Option<i64>, unknown: &[u64]) -> bool {
+    /// Takes in a reading; whether it is newer than the one before.
+    pub(super) fn hear(&mut self, heard: &Heard<'_>) -> bool {
+        let Heard { time, behind, unknown, turn } = *heard;
+        if turn != self.turn {
+            self.turn = turn;
+            self.rhythm.pause();
+        }
         self.readings = self.readings.saturating_add(1);
         self.known[0].iter_mut().zip(unknown).for_each(|(known, unknown)| *known |= !unknown);
         self.behind = behind.map_or(self.behind, |behind| self.behind.min(behind));

@@ -27,6 +27,11 @@ pub(super) enum Beat {
 }
 
 impl Rhythm {
+    /// Nobody has looked since the last reading: what came in between is not lost.
+    pub(super) fn pause(&mut self) {
+        self.last = None;
+    }
+
     pub(super) fn beat(&mut self, time: i64) -> Beat {
         let Some(last) = self.last else {
             self.last = Some(time);

@@ -27,7 +27,6 @@ pub(crate) struct Board {
     store_lag: AtomicI64,
     store_fails: AtomicBool,
     refused_reload: Mutex<Option<String>>,
-    webhooks: Mutex<BTreeMap<String, String>>,
 }
 
 impl Board {
@@ -80,16 +79,6 @@ impl Board {
         *lock(&self.refused_reload) = refused;
     }
 
-    /// Why the webhook of a topic has given up deliveries; none as soon as it delivers again. For whoever delivers them.
-    #[expect(dead_code, reason = "webhooks come with the next change")]
-    pub(crate) fn webhook_gave_up(&self, topic: &str, why: Option<String>) {
-        let mut webhooks = lock(&self.webhooks);
-        match why {
-            Some(why) => drop(webhooks.insert(topic.to_owned(), why)),
-            None => drop(webhooks.remove(topic)),
-        }
-    }
-
     pub(super) fn take_told(&self) -> Vec<(usize, Told)> {
         std::mem::take(&mut *lock(&self.told))
     }
@@ -116,10 +105,6 @@ impl Board {
 
     pub(super) fn refused_reload(&self) -> Option<String> {
         lock(&self.refused_reload).clone()
-    }
-
-    pub(super) fn webhooks(&self) -> BTreeMap<String, String> {
-        lock(&self.webhooks).clone()
     }
 }
 

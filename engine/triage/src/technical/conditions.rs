@@ -35,7 +35,6 @@ pub(super) struct Facts {
     /// Why the published rules do not run here.
     pub(super) published_trouble: Option<String>,
     pub(super) folder_differs: bool,
-    pub(super) webhooks: BTreeMap<String, String>,
     /// By how many milliseconds this machine's clock is behind the broker's, at least.
     pub(super) behind_broker: Option<i64>,
 }
@@ -68,10 +67,6 @@ impl Conditions {
         self.judge_workers(facts, now, &mut findings);
         self.judge_store(facts, now, &mut findings);
         self.judge_rules(facts, now, &mut findings);
-        for (topic, why) in &facts.webhooks {
-            let message = format!("alerts of `{topic}` are not delivered to the webhook: {}", words(why));
-            findings.open("technical.webhook", topic, finding(Priority::High, message, Vec::new()));
-        }
         let limit = self.config.clock_skew.as_millis() as i64;
         if let Some(behind) = facts.behind_broker.filter(|behind| behind.abs() > limit) {
             let way = if behind > 0 { "behind" } else { "ahead of" };
@@ -264,16 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_and_our_own_clock() {
+    fn our_own_clock_is_held_against_the_brokers() {
         let (mut conditions, begun) = conditions();
-        let facts = Facts {
-            webhooks: BTreeMap::from([("stroke".to_owned(), "410 Gone".to_owned())]),
-            behind_broker: Some(-61_000),
-            ..Facts::default()
-        };
-        let found = conditions.judge(&facts, begun);
-        let expected = [("technical.clock_skew", "broker".into()), ("technical.webhook", "stroke".into())];
-        assert_eq!(rules(&found), expected);
+        let off = Facts { behind_broker: Some(-61_000), ..Facts::default() };
+        let found = conditions.judge(&off, begun);
+        assert_eq!(rules(&found), [("technical.clock_skew", "broker".into())]);
+        assert!(found.iter().all(|(_, _, finding)| finding.message.ends_with("61 s ahead of the broker's")));
         let slight = Facts { behind_broker: Some(59_000), ..Facts::default() };
         assert!(conditions.judge(&slight, begun).is_empty());
     }

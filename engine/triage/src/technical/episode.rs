@@ -52,6 +52,11 @@ impl Episodes {
         }
     }
 
+    /// Whether this is one of these.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.open.values().chain(&self.ended).any(|episode| episode.id == id)
+    }
+
     /// What is to be told next: ends first.
     pub(super) fn untold(&self) -> Option<&Episode> {
         self.ended.first().or_else(|| self.open.values().find(|episode| !episode.told))

@@ -36,6 +36,9 @@ struct Supervisor<'a> {
     due: Instant,
     stream_end: Option<i64>,
     behind_broker: Option<i64>,
+    /// Whether what others have left open is resolved.
+    has_taken_over: bool,
+    beats: bool,
     /// Workers that did not go round between the last two heartbeats.
     stuck: BTreeSet<usize>,
 }
@@ -44,7 +47,6 @@ struct Supervisor<'a> {
 pub(super) fn run(shared: &Shared, partitions: i32) {
     let Some(sender) = open(shared) else { return };
     let mut supervisor = Supervisor::new(shared, partitions);
-    supervisor.take_over(&sender);
     while !shared.shutdown.sleep(LOOK) {
         let findings = supervisor.look();
         supervisor.episodes.update(&findings, now_ms());
@@ -89,17 +91,19 @@ impl<'a> Supervisor<'a> {
             due: Instant::now(),
             stream_end: None,
             behind_broker: None,
+            has_taken_over: false,
+            beats: true,
             stuck: BTreeSet::new(),
         }
     }
 
-    /// Resolves what an earlier self has left open, and what processes have that are gone.
-    fn take_over(&self, sender: &Sender) {
+    /// Resolves what an earlier self has left open, and what processes have that are gone; whether that is done.
+    fn take_over(&self, sender: &Sender) -> bool {
         let remains = match remains(&self.shared.config.kafka) {
             Ok(remains) => remains,
             Err(error) => {
-                tracing::error!(%error, "technical alerts that are still open are not known, and stay open");
-                return;
+                tracing::error!(%error, "which technical alerts are still open is not known; trying again");
+                return false;
             }
         };
         let now = now_ms();
@@ -107,15 +111,20 @@ impl<'a> Supervisor<'a> {
         for left in remains.open {
             let last = remains.heartbeats.get(left.process()).copied().unwrap_or(i64::MIN);
             let reason = if left.process() == self.process { "process restarted" } else { "process gone" };
-            if left.process() != self.process && now.saturating_sub(last) < gone {
+            let lives = left.process() != self.process && now.saturating_sub(last) < gone;
+            if lives || self.episodes.has(&left.id) {
                 continue;
             }
             let resolved = left.resolved(now, reason);
             match sender.alert(&resolved.id, &resolved) {
                 Ok(()) => tracing::info!(id = resolved.id, reason, "a technical alert is over"),
-                Err(error) => tracing::error!(%error, "a technical alert of an earlier process stays open"),
+                Err(error) => {
+                    tracing::error!(%error, "a technical alert of an earlier process cannot be resolved; trying again");
+                    return false;
+                }
             }
         }
+        true
     }
 
     /// What is wrong now.
@@ -151,7 +160,6 @@ impl<'a> Supervisor<'a> {
             refused_reload: technical.refused_reload(),
             folder_differs: known.folder.as_deref() != Some(current.load().program.version()),
             published_trouble: known.trouble,
-            webhooks: technical.webhooks(),
             behind_broker: self.behind_broker,
         }
     }
@@ -197,10 +205,15 @@ impl<'a> Supervisor<'a> {
         }
         let every = self.shared.config.heartbeat.every;
         self.due = now + every;
+        self.has_taken_over = self.has_taken_over || self.take_over(sender);
         self.ask_for_the_end(now);
         self.stuck = self.rounds.stuck(self.shared.technical.rounds());
-        if !self.stuck.is_empty() || !self.shared.board.all_ready() {
-            tracing::warn!(workers = ?self.stuck, "no heartbeat: not every worker judges readings");
+        let beats = self.stuck.is_empty() && self.shared.board.all_ready();
+        if self.beats != beats {
+            tracing::warn!(beats, workers = ?self.stuck, "the heartbeat goes by whether every worker judges readings");
+            self.beats = beats;
+        }
+        if !beats {
             return;
         }
         let technical = &self.shared.technical;

@@ -18,7 +18,7 @@ use crate::kafka::rights::explained;
 use crate::kafka::topics::{HEARTBEAT, TECHNICAL_ALERTS};
 
 /// How long one record may take.
-const PATIENCE_MS: &str = "10000";
+const PATIENCE_MS: &str = "5000";
 
 /// Why a record is not there.
 #[derive(Debug, thiserror::Error)]

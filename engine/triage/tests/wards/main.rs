@@ -62,11 +62,14 @@ fn every_fault_is_named_with_every_seed() {
 #[test]
 #[ignore = "some minutes in release: make wards"]
 fn thirty_days_without_a_fault_are_quiet() {
-    let mut most = 0;
-    for seed in 1..=3 {
+    let seeds = std::env::var("WARDS_SEED").map_or(1..=3, |seed| {
+        let seed = seed.parse().unwrap();
+        seed..=seed
+    });
+    for seed in seeds {
         let found = Watch::new(seed, None).run(31 * A_DAY);
-        println!("thirty days after the first, seed {seed}: {} findings {found:#?}", found.len());
-        most = most.max(found.len());
+        println!("thirty days after the first, seed {seed}: {} false findings", found.len());
+        found.iter().for_each(|found| println!("  after {} readings: {}", found.after, found.message));
+        assert!(found.len() <= 1, "{found:#?}");
     }
-    assert!(most <= 1, "{most} false findings in thirty days");
 }
