@@ -36,7 +36,7 @@ const NAMED: usize = 5;
 /// The fields of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    fields: Vec<Field>,
+    declared: Vec<Field>,
     names: BTreeMap<String, Seen>,
     /// The blocks that were judged.
     blocks: i64,
@@ -73,18 +73,18 @@ impl Fields {
                 series: Series::default(),
             }
         };
-        Self { fields: schema.fields.iter().enumerate().map(field).collect(), ..Self::default() }
+        Self { declared: schema.fields.iter().enumerate().map(field).collect(), ..Self::default() }
     }
 
     pub(super) fn take_up(&mut self, program: &Program, findings: &mut Findings) {
         let before = std::mem::replace(self, Self::new(program));
-        for old in before.fields {
-            if let Some(field) = self.fields.iter_mut().find(|field| field.name == old.name) {
+        for old in before.declared {
+            if let Some(field) = self.declared.iter_mut().find(|field| field.name == old.name) {
                 field.series = old.series;
             }
         }
         (self.names, self.blocks) = (before.names, before.blocks);
-        let declared = |name: &str| self.fields.iter().any(|field| field.name == name);
+        let declared = |name: &str| self.declared.iter().any(|field| field.name == name);
         self.names.retain(|name, _| !declared(name));
         findings.retain(UNDECLARED, |name| !declared(name));
         findings.retain(MISSING, declared);
@@ -94,9 +94,9 @@ impl Fields {
     pub(super) fn judge(&mut self, tally: &Tally, findings: &mut Findings) {
         self.blocks += 1;
         self.judge_names(tally, findings);
-        for index in 0..self.fields.len() {
+        for index in 0..self.declared.len() {
             let Some(gone) = tally.gone.get(index) else { continue };
-            let field = &mut self.fields[index];
+            let field = &mut self.declared[index];
             match field.series.step(tally.block, *gone) {
                 Turn::Left => self.gone(index, *gone, tally, findings),
                 Turn::Back => {
@@ -109,7 +109,7 @@ impl Fields {
     }
 
     fn gone(&self, index: usize, gone: Count, tally: &Tally, findings: &mut Findings) {
-        let field = &self.fields[index];
+        let field = &self.declared[index];
         let (missing, invalid) = (tally.missing[index], tally.invalid[index]);
         let (rule, what) =
             if invalid > missing { (INVALID, "arrives and is never plausible") } else { (MISSING, "is missing") };

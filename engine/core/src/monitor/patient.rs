@@ -127,7 +127,7 @@ impl Patient {
         let [block, before, today] = &mut self.matched;
         let heard = self.block == Some(number - 1);
         if heard && !block.is_empty() {
-            onsets.iter_mut().for_each(|count| count.of += 1);
+            add_one(onsets);
         }
         for (word, matched) in block.iter_mut().enumerate() {
             let began = if heard { *matched & !before[word] } else { 0 };
@@ -158,12 +158,19 @@ impl Patient {
         today.fill(0);
         let [.., today] = &mut self.matched;
         if !today.is_empty() {
-            days.iter_mut().for_each(|count| count.of += 1);
+            add_one(days);
         }
         for (word, matched) in today.iter_mut().enumerate() {
             each_bit(std::mem::take(matched), word, days.len(), |rule| days[rule].some += 1);
         }
         true
+    }
+}
+
+/// There is one more of whom each may be said.
+fn add_one(counts: &mut [Count]) {
+    for count in counts {
+        count.of += 1;
     }
 }
 

@@ -53,7 +53,8 @@ struct Rule {
 struct Days {
     past: Past,
     seen: u32,
-    /// How many patients were to be expected since it last matched.
+    /// The days without a match since the last, and how many patients were to be expected in them.
+    silent: Count,
     expected: f64,
 }
 
@@ -172,16 +173,19 @@ impl Rule {
 impl Days {
     /// Takes in a day; whether the rule has been silent for too long.
     fn is_silent(&mut self, block: i64, day: Count) -> bool {
-        if day.some > 0 {
-            self.expected = 0.0;
-        } else if self.seen >= DAYS {
-            self.expected += self.past.least_rate() * f64::from(day.of);
+        self.seen += 1;
+        if day.some == 0 {
+            self.silent.add(day);
+            let rate = if self.seen > DAYS { self.past.least_rate() } else { 0.0 };
+            self.expected += rate * f64::from(day.of);
+            return self.expected >= EXPECTED;
         }
-        if self.expected < EXPECTED {
-            self.past.learn(block, day);
-            self.seen += 1;
-            return false;
+        // Days are not learnt before they are known to have been no silence, nor if they were one.
+        let silent = std::mem::take(&mut self.silent);
+        if std::mem::take(&mut self.expected) < EXPECTED {
+            self.past.learn(block, silent);
         }
-        true
+        self.past.learn(block, day);
+        false
     }
 }

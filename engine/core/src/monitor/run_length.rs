@@ -76,7 +76,9 @@ mod tests {
     #[test]
     fn the_limit_is_twice_the_third_longest_once_there_is_a_past() {
         let mut lengths = RunLengths::default();
-        [400, 30, 20].into_iter().for_each(|length| lengths.ended(length));
+        for length in [400, 30, 20] {
+            lengths.ended(length);
+        }
         assert_eq!(lengths.limit(), u32::MAX);
         (0..RUNS).for_each(|_| lengths.ended(2));
         assert_eq!(lengths.limit(), 40);

@@ -91,7 +91,9 @@ mod tests {
             turn.move_on(block);
             let now: Vec<usize> = (0..names.len()).filter(|index| turn.has(names[*index].as_bytes())).collect();
             assert!((400..750).contains(&now.len()), "{}", now.len());
-            now.into_iter().for_each(|index| watched[index] += 1);
+            for index in now {
+                watched[index] += 1;
+            }
         }
         assert!(watched.iter().all(|blocks| *blocks == BLOCKS));
     }

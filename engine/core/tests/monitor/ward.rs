@@ -119,7 +119,9 @@ impl Ward {
         for second in (0..until_s).step_by(EVERY_S as usize) {
             if self.reload_s.is_some_and(|at| (at..at + EVERY_S).contains(&second)) {
                 monitor.take_up(&self.program);
-                workers.iter_mut().for_each(|worker| worker.observer.take_up(&self.program));
+                for worker in &mut workers {
+                    worker.observer.take_up(&self.program);
+                }
             }
             let active = if second >= begins_s { fault } else { Fault::None };
             let fault_s = second - begins_s;

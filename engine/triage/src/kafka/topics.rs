@@ -262,7 +262,7 @@ fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) ->
         Use::Snapshots => properties.push(("cleanup.policy", "compact")),
         // The broker's time beside ours says how far our clock is off.
         Use::Heartbeat => {
-            properties.extend([("retention.ms", HEARTBEAT_RETENTION_MS), ("message.timestamp.type", "LogAppendTime")])
+            properties.extend([("retention.ms", HEARTBEAT_RETENTION_MS), ("message.timestamp.type", "LogAppendTime")]);
         }
         Use::Stream | Use::Derived | Use::DeadLetters | Use::Acknowledgements | Use::Journal => {}
     }

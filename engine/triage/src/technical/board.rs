@@ -10,7 +10,7 @@ use triage_core::monitor::{Stuck, Tally};
 #[derive(Debug)]
 pub(super) enum Told {
     /// A block has ended.
-    Block(Tally),
+    Block(Box<Tally>),
     /// Other devices are stuck than before.
     Stuck(Vec<Stuck>),
 }
@@ -48,7 +48,7 @@ impl Board {
             return;
         }
         let mut told = lock(&self.told);
-        told.extend(blocks.into_iter().map(|tally| (worker, Told::Block(tally))));
+        told.extend(blocks.into_iter().map(|tally| (worker, Told::Block(Box::new(tally)))));
         told.extend(stuck.map(|stuck| (worker, Told::Stuck(stuck))));
     }
 

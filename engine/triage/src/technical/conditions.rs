@@ -185,9 +185,9 @@ mod tests {
         let config = TechnicalConfig {
             notify: "clinical engineer".to_owned(),
             not_evaluable: 0.5,
-            no_readings: Duration::from_secs(60),
-            store_behind: Duration::from_secs(120),
-            clock_skew: Duration::from_secs(60),
+            no_readings: Duration::from_mins(1),
+            store_behind: Duration::from_mins(2),
+            clock_skew: Duration::from_mins(1),
         };
         (Conditions::new(&config, begun), begun)
     }

@@ -136,7 +136,7 @@ impl<'a> Supervisor<'a> {
         }
         for (worker, told) in self.shared.technical.take_told() {
             match told {
-                Told::Block(tally) => self.monitor.take(worker, tally),
+                Told::Block(tally) => self.monitor.take(worker, *tally),
                 Told::Stuck(stuck) => self.monitor.stuck(worker, &stuck),
             }
         }

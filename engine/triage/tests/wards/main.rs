@@ -69,7 +69,9 @@ fn thirty_days_without_a_fault_are_quiet() {
     for seed in seeds {
         let found = Watch::new(seed, None).run(31 * A_DAY);
         println!("thirty days after the first, seed {seed}: {} false findings", found.len());
-        found.iter().for_each(|found| println!("  after {} readings: {}", found.after, found.message));
+        for one in &found {
+            println!("  after {} readings: {}", one.after, one.message);
+        }
         assert!(found.len() <= 1, "{found:#?}");
     }
 }
