@@ -15,7 +15,7 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench bench-e2e bench-store mutants soak wards fuzz datasets run
+.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-store mutants soak wards fuzz datasets run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ check: lint test rules doc deny ## All of the above but the demo
 
 bench: ## Run the benches (ARGS="--bench decode")
 	$(CARGO) bench --package triage-bench $(ARGS)
+
+alarm-curve: ## Alarms of a simulated ward by how long their conditions must hold: the table and picture of docs/alarm-curve.md
+	$(CARGO) run --release --package triage-bench --bin alarm-curve
 
 bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache Kafka, side by side (ARGS="--help")
 	$(CARGO) build --release --package triage --package triage-bench --bins
