@@ -54,7 +54,7 @@ fn the_nurse_sees_each_alert_once_and_goes_on_where_she_left() {
 #[test]
 fn a_heartbeat_bears_the_brokers_time() {
     let kafka = Kafka::start();
-    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 2);
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 1);
     let engine = bed.start_with(bed.layers(1).flag("heartbeat.every", "1s").flag("technical.no_readings", "3s"));
     let beats = bed.read("heartbeat", 3);
     let producer: BaseProducer = bed.client().create().unwrap();
