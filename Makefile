@@ -15,7 +15,7 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-store mutants soak wards fuzz datasets run
+.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-reload bench-restore bench-store mutants soak wards fuzz datasets run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,14 +84,20 @@ bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache K
 	$(CARGO) build --release --package triage --package triage-bench --bins
 	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(RELEASE)/e2e $(ARGS)
 
+bench-reload: ## How long a reload of 10,000 rules holds readings back, on the embedded broker (RULES, WINDOWS, PATIENTS)
+	$(CARGO) test --release --package triage --test reload_delay -- --ignored --nocapture
+
 bench-store: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs ## The store on Apache Kafka and a MongoDB-wire server: CPU, memory, recovery
 	$(CARGO) build --release --package triage --package triage-bench --bins
 	$(SERVERS) $(RELEASE)/store $(ARGS)
 
+bench-restore: ## A hundred thousand patients taken over on the embedded broker: seconds
+	$(CARGO) test --release --package triage --test restoring -- --ignored --nocapture
+
 mutants: ## Break the compiled side on purpose, one thing at a time: the property tests must notice
 	python3 engine/core/tests/mutations.py
 
-soak: ## A million random readings, the program held to the plain interpreter (SOAK_SEED=N repeats a run, SOAK_READINGS=N shortens it)
+soak: ## A million random readings, ten thousand edits: the program held to the plain interpreter (SOAK_SEED=N repeats, SOAK_READINGS=N, SOAK_EDITS=N shorten)
 	$(CARGO) test --release --package triage-core --test equivalence soak -- --ignored --nocapture
 
 wards: ## Seeded faults on simulated wards, and thirty days without any (WARDS_SEED=N: thirty days of that seed)

@@ -9,7 +9,7 @@ pub(crate) use lower::Lower;
 
 use crate::check::{CheckedRules, check};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::Program;
+use crate::program::{Program, Succession};
 use crate::source::{FileId, SourceFile};
 use crate::syntax::{ast, parse};
 
@@ -111,7 +111,7 @@ fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.dedup();
 }
 
-/// What a reload changed, by rule name.
+/// What a reload changes: rules by their names, what is remembered of patients by expression, as a person reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Rules that were not there.
@@ -120,6 +120,12 @@ pub struct Changes {
     pub changed: Vec<String>,
     /// Rules that are gone.
     pub removed: Vec<String>,
+    /// Expressions whose state goes on.
+    pub kept: Vec<String>,
+    /// Expressions that begin afresh.
+    pub started: Vec<String>,
+    /// Expressions that nothing uses any more.
+    pub dropped: Vec<String>,
 }
 
 impl Changes {
@@ -129,7 +135,14 @@ impl Changes {
             program.rules().iter().map(|rule| (rule.name.clone(), rule.text.clone())).collect()
         };
         let (before, after) = (by_name(old), by_name(new));
-        let mut changes = Self::default();
+        let succession = Succession::between(old, new);
+        let owned = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect();
+        let mut changes = Self {
+            kept: owned(&mut succession.kept()),
+            started: owned(&mut succession.started()),
+            dropped: owned(&mut succession.dropped()),
+            ..Self::default()
+        };
         for rule in new.rules() {
             match before.get(&rule.name) {
                 None => changes.added.push(rule.name.clone()),

@@ -10,6 +10,7 @@ mod output;
 mod record;
 mod step;
 mod stored;
+mod succession;
 mod teller;
 mod timers;
 
@@ -18,6 +19,7 @@ pub use migrate::Migration;
 use nodes::{NodeId, Nodes};
 pub use output::{Output, OutputKind, Outputs};
 pub use step::Workspace;
+pub use succession::Succession;
 
 use crate::reading::Decoder;
 pub use crate::reading::{DeadLetter, Limits, Reason, Stage};

@@ -1,8 +1,10 @@
 //! State by partition: whose it is, how it is kept, and how it goes from one rule set to the next.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use triage_core::compile::compile;
+use triage_core::compile::{Changes, compile};
 use triage_core::program::{Limits, Migration, OutputKind, Outputs, Program, StateError, States, Workspace};
 use triage_core::reading::Record;
 use triage_core::source::SourceFile;
@@ -218,14 +220,15 @@ fn a_reload_keeps_what_it_shares_and_says_what_it_does() {
     let mut states = States::new(1);
     step(&before, &mut states, &[("p", 0, "{\"ts\":1000,\"x\":50}"), ("p", 1, "{\"ts\":2000,\"x\":60}")]);
     let (migration, said) = take_over(&after, &before, &mut states);
-    assert_eq!(migration.kept, ["avg(x, 10s)", "x > 30 for …"]);
-    assert_eq!(migration.started, ["sum(x, 6s)"]);
-    assert_eq!(migration.dropped, ["sum(x, 5s)"]);
-    assert_eq!(migration.moved, [("t.c".to_owned(), "t.e".to_owned())]);
+    let changes = Changes::between(&before, &after);
+    assert_eq!(changes.kept, ["avg(x, 10s)", "x > 30 for …"]);
+    assert_eq!(changes.started, ["sum(x, 6s)"]);
+    assert_eq!(changes.dropped, ["sum(x, 5s)"]);
+    assert_eq!(migration.moved, BTreeMap::from([(("t.c".to_owned(), "t.e".to_owned()), 1)]));
     assert_eq!((migration.resolved.len(), said.as_str()), (0, ""));
     let sent = step(&after, &mut states, &[("p", 2, "{\"ts\":3000,\"x\":90}"), ("p", 3, "{\"ts\":21000,\"x\":31}")]);
     assert!(sent.contains("\"rules\":[\"t.e\",\"t.b\",\"t.a\",\"t.d\"]"), "{sent}");
-    assert!(sent.contains("\"id\":\"r/0/0@1000/t.e\",\"rule\":\"t.e\",\"state\":\"resolved\""), "{sent}");
+    assert!(sent.contains("\"id\":\"r/0/0@1000/t.c\",\"rule\":\"t.e\",\"state\":\"resolved\""), "{sent}");
     assert!(sent.contains("\"message\":\"c 50\""), "{sent}");
     assert!(!sent.contains("raised"), "{sent}");
 }
@@ -314,4 +317,46 @@ fn another_format_is_refused_by_its_number() {
     assert_eq!(program.decode_patient(&mut states, 0, "p", &[9]), Err(StateError::Format(9)));
     assert_eq!(program.decode_patient(&mut states, 0, "p", &[]), Err(StateError::Truncated));
     assert_eq!(states.patients(0).len(), 0);
+}
+
+/// The readings of which the fixtures are.
+const KEPT: [(&str, i64, &str); 5] = [
+    ("a", 0, "{\"ts\":1000,\"x\":60,\"y\":2.5}"),
+    ("a", 1, "{\"ts\":2000,\"x\":70}"),
+    ("a", 2, "{\"ts\":4000,\"x\":80}"),
+    ("b", 3, "{\"ts\":4500,\"x\":10}"),
+    ("a", 4, "{\"ts\":5000,\"x\":90,\"y\":7.0}"),
+];
+
+/// State that an earlier version has written is read by each later one: `tests/fixtures/state` has what format 1 is.
+#[test]
+fn every_format_that_was_ever_written_is_read() {
+    let (program, mut live) = (program(RULES), States::new(1));
+    step(&program, &mut live, &KEPT);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/state");
+    let mut restored = States::new(1);
+    let fixture = |name: &str, now: Option<Vec<u8>>| {
+        let path = folder.join(name);
+        let written: String = now.unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, format!("{written}\n")).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.trim(), written, "{name}: what is written has changed, so that it is another format");
+        let digits: Vec<u8> = text.trim().bytes().collect();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        digits.chunks(2).map(byte).collect::<Vec<u8>>()
+    };
+    let own = fixture("1.partition", program.encode_partition(&live, 0));
+    program.decode_partition(&mut restored, 0, &own).unwrap();
+    for patient in ["a", "b"] {
+        let bytes = fixture(&format!("1.patient-{patient}"), program.encode_patient(&live, 0, patient));
+        program.decode_patient(&mut restored, 0, patient, &bytes).unwrap();
+    }
+    restored.commit();
+    let next = [("a", 5, "{\"ts\":6500,\"x\":75,\"y\":1.0}"), ("c", 6, "{\"ts\":30000,\"x\":1}")];
+    let (sent, expected) = (step(&program, &mut restored, &next), step(&program, &mut live, &next));
+    assert_eq!(sent, expected);
+    assert!(sent.contains("raised") && sent.contains("\"t.held\""), "{sent}");
 }

@@ -231,6 +231,9 @@ impl Metrics {
             self.sent(&topic.name, *derived);
             self.sent(&alerts_of(&topic.name), *alerts);
         }
+        for (topic, count) in &committed.sent.farewells {
+            self.sent(topic, *count);
+        }
         for (reason, count) in Reason::ALL.iter().zip(committed.sent.dead_letters).filter(|(_, count)| *count > 0) {
             self.dead_letters.with_label_values(&[reason.as_str()]).inc_by(count);
         }

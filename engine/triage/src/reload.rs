@@ -2,6 +2,7 @@
 //! between two of its transactions.
 
 mod outcome;
+mod report;
 pub(crate) mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,8 @@ use crate::kafka::topics::TopicError;
 use crate::published::{RuleSet, publish};
 use crate::rules::{Compiled, Rejected, RuleFiles};
 use crate::shared::Shared;
-pub use outcome::{Finding, Refusal, ReloadOutcome};
+pub use outcome::{Difference, Finding, Refusal, ReloadOutcome};
+pub use report::{Cells, Episodes, Expressions, Moved, Resolved};
 
 /// How long the answer waits for workers; they take the rule set up afterwards all the same.
 const TAKING_UP: Duration = Duration::from_secs(30);
@@ -49,10 +51,7 @@ impl Reloads {
     /// Reads the folder again and takes it up, or says why not. Blocks until every worker has it.
     pub(crate) fn reload(&self, asked_by: &str) -> ReloadOutcome {
         let _turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.attempt().unwrap_or_else(|refusal| {
-            let version = self.shared.current.load().program.version().to_owned();
-            ReloadOutcome::Refused { version, refusal }
-        });
+        let outcome = self.attempt().unwrap_or_else(|refusal| self.refused(refusal));
         self.report(asked_by, &outcome);
         self.shared.compare_folder();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,39 +60,46 @@ impl Reloads {
         outcome
     }
 
+    /// Reads the folder and says what a reload would do; does none of it. Topics that are missing are not looked for.
+    pub(crate) fn check(&self) -> ReloadOutcome {
+        let outcome = RuleFiles::read(&self.shared.config.rules.path).compile().map_err(Refusal::from);
+        let outcome = outcome.and_then(|compiled| {
+            let old = self.shared.current.load_full();
+            same_stream(&old.program, &compiled.program)?;
+            Ok(match difference(&old.program, &compiled) {
+                Difference { before, after, warnings, .. } if before == after => {
+                    ReloadOutcome::Unchanged { version: after, warnings }
+                }
+                difference => ReloadOutcome::Checked { difference },
+            })
+        });
+        outcome.unwrap_or_else(|refusal| self.refused(refusal))
+    }
+
+    fn refused(&self, refusal: Refusal) -> ReloadOutcome {
+        let version = self.shared.current.load().program.version().to_owned();
+        ReloadOutcome::Refused { version, refusal }
+    }
+
     fn attempt(&self) -> Result<ReloadOutcome, Refusal> {
         let compiled = RuleFiles::read(&self.shared.config.rules.path).compile();
         let folder = compiled.as_ref().ok().map(|compiled| compiled.program.version().to_owned());
         self.shared.published.set_folder(folder);
         let compiled = compiled?;
         let old = self.shared.current.load_full();
-        let version = compiled.program.version().to_owned();
-        let warnings = Finding::all(&compiled.files, &compiled.warnings);
+        let version = compiled.program.version();
         let Some(known) = self.shared.published.wait(0, SETTLING) else {
             return Err(Refusal::Publish { error: "it is not known yet which rules are published".to_owned() });
         };
-        if version == old.program.version() && known.version.as_ref() == Some(&version) {
-            return Ok(ReloadOutcome::Unchanged { version, warnings });
+        if version == old.program.version() && known.version.as_deref() == Some(version) {
+            let warnings = Finding::all(&compiled.files, &compiled.warnings);
+            return Ok(ReloadOutcome::Unchanged { version: version.to_owned(), warnings });
         }
-        self.acceptable(&old.program, &compiled.program)?;
-        let changes = Changes::between(&old.program, &compiled.program);
+        same_stream(&old.program, &compiled.program)?;
+        self.shared.topics.ensure(&self.shared.config, &compiled.program)?;
+        let difference = difference(&old.program, &compiled);
         let behind = self.publish(&compiled)?;
-        Ok(ReloadOutcome::Applied {
-            before: old.program.version().to_owned(),
-            after: version,
-            added: changes.added,
-            changed: changes.changed,
-            removed: changes.removed,
-            warnings,
-            behind,
-        })
-    }
-
-    fn acceptable(&self, old: &Program, new: &Program) -> Result<(), Refusal> {
-        if old.stream() != new.stream() {
-            return Err(Refusal::OtherStream { runs: old.stream().to_owned(), asked: new.stream().to_owned() });
-        }
-        self.shared.topics.ensure(&self.shared.config, new).map(|_| ()).map_err(Refusal::from)
+        Ok(ReloadOutcome::Applied { difference, episodes: self.shared.board.episodes().into(), behind })
     }
 
     /// Publishes, and waits until the follower has made it the current one and every worker has taken it up; the workers
@@ -120,17 +126,42 @@ impl Reloads {
             _ => None,
         });
         match outcome {
-            ReloadOutcome::Applied { before, after, added, changed, removed, behind, .. } => {
+            ReloadOutcome::Applied { difference, episodes, behind } => {
+                let Difference { before, after, added, changed, removed, cells, .. } = difference;
                 tracing::info!(asked_by, before, after, ?added, ?changed, ?removed, "rules reloaded");
+                let Cells { kept, started, dropped } = cells;
+                let Episodes { moved, resolved } = episodes;
+                tracing::info!(%kept, %started, %dropped, ?moved, ?resolved, "what is remembered goes on under the new rules");
                 if !behind.is_empty() {
                     tracing::error!(workers = ?behind, "workers have not taken the rules up yet");
                 }
             }
+            ReloadOutcome::Checked { .. } => {}
             ReloadOutcome::Unchanged { version, .. } => tracing::info!(asked_by, version, "rules unchanged"),
             ReloadOutcome::Refused { version, refusal } => {
                 tracing::error!(asked_by, version, %refusal, "reload refused, the old rules stay");
             }
         }
+    }
+}
+
+fn same_stream(old: &Program, new: &Program) -> Result<(), Refusal> {
+    if old.stream() == new.stream() {
+        return Ok(());
+    }
+    Err(Refusal::OtherStream { runs: old.stream().to_owned(), asked: new.stream().to_owned() })
+}
+
+fn difference(old: &Program, compiled: &Compiled) -> Difference {
+    let changes = Changes::between(old, &compiled.program);
+    Difference {
+        before: old.version().to_owned(),
+        after: compiled.program.version().to_owned(),
+        cells: Cells::from(&changes),
+        added: changes.added,
+        changed: changes.changed,
+        removed: changes.removed,
+        warnings: Finding::all(&compiled.files, &compiled.warnings),
     }
 }
 

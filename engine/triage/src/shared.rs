@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use serde::Serialize;
-use triage_core::program::Program;
+use triage_core::program::{Migration, Program};
 
 use crate::config::Config;
 use crate::kafka::topics::Topics;
@@ -64,11 +64,14 @@ pub(crate) enum WorkerState {
     /// It makes its clients, and has no rule set.
     Starting,
     /// It judges readings by the rule set of this generation; `joined` once the group has said which partitions are its own,
-    /// be it none; `trouble` is why its transactions are aborted again and again.
+    /// be it none; `restoring` are partitions whose state is not here yet; `trouble` is why its transactions are aborted again
+    /// and again, or partitions cannot be restored.
     Running {
         generation: u64,
         connected: bool,
         joined: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        restoring: Vec<i32>,
         #[serde(skip_serializing_if = "Option::is_none")]
         trouble: Option<String>,
     },
@@ -95,7 +98,7 @@ impl WorkerState {
     }
 
     fn is_ready(&self) -> bool {
-        matches!(self, Self::Running { connected: true, joined: true, trouble: None, .. })
+        matches!(self, Self::Running { connected: true, joined: true, restoring, trouble: None, .. } if restoring.is_empty())
     }
 }
 
@@ -117,6 +120,8 @@ pub(crate) struct Board {
     trouble: Mutex<Option<String>>,
     /// Partitions whose state this process has had.
     begun: Mutex<BTreeSet<i32>>,
+    /// What became of open episodes since the current rule set is the current one.
+    episodes: Mutex<Migration>,
 }
 
 impl Board {
@@ -162,6 +167,21 @@ impl Board {
             }
             workers = self.changed.wait_timeout(workers, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// A new rule set is about to be the current one.
+    pub(crate) fn forget_episodes(&self) {
+        *self.episodes.lock().unwrap_or_else(PoisonError::into_inner) = Migration::default();
+    }
+
+    /// A worker has taken the state over; before it says that it has the rule set.
+    pub(crate) fn took_over(&self, migration: Migration) {
+        self.episodes.lock().unwrap_or_else(PoisonError::into_inner).add(migration);
+    }
+
+    /// What became of open episodes in the hands of this process's workers.
+    pub(crate) fn episodes(&self) -> Migration {
+        self.episodes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether this process has not had the partition's state yet; what it has kept itself is never thrown away.

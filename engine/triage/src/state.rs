@@ -1,11 +1,18 @@
 //! State that outlives its process. A partition's state is a fold over its readings, so it is not written for each of them:
-//! now and then the patients that have changed are, all at one place, in the transaction whose offsets that place is
-//! (`triage-snapshots`). What is not among the readings (acknowledgements, steps of an idle stream) is written as it happens
-//! (`triage-journal`). Whoever takes the partition over reads both and judges the readings since that place again, in silence.
+//! little by little the patients that have changed are, each as of a place, in the transaction whose offsets that place is,
+//! with a mark from which on the readings are needed (`triage-snapshots`). What is not among the readings (acknowledgements,
+//! steps of an idle stream, a change of rules) is written as it happens (`triage-journal`). Whoever takes the partition over
+//! reads both and judges the readings since the mark again, in silence.
 
+mod again;
+pub(crate) mod entry;
 mod keeper;
 pub(crate) mod record;
 mod restore;
+mod restoring;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use keeper::{Change, Keeper};
-pub(crate) use restore::{RestoreError, Restored, Restorer};
+pub(crate) use keeper::{Change, Keeper, Written};
+pub(crate) use restore::{RestoreError, Restored};
+pub(crate) use restoring::{Answer, BrokenOff, Restoring};

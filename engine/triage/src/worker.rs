@@ -1,11 +1,12 @@
 //! One worker: one thread, one consumer, one transactional producer. Readings are polled, judged, sent and committed on
-//! one stack; nothing is handed to another thread on the way.
+//! one stack; nothing is handed to another thread on the way. New partitions are restored beside it.
 
 mod batch;
 mod idle;
 mod judge;
 mod keeping;
 mod session;
+mod taking;
 mod words;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::kafka::topics::Layout;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::{Shared, WorkerState};
 use crate::shutdown::Backoff;
+use crate::state::BrokenOff;
 pub(crate) use judge::SentCounts;
 use session::Session;
 
@@ -42,9 +44,15 @@ pub(crate) enum WorkerError {
         /// Why it is not aborted.
         error: Box<TransactionError>,
     },
-    /// An aborted batch cannot be read again with this consumer.
-    #[error("the aborted readings cannot be read again: {0}")]
+    /// A batch cannot be read again with this consumer.
+    #[error("readings cannot be read again: {0}")]
     Rewind(KafkaError),
+    /// No thread can be started.
+    #[error("no thread can be started that restores partitions: {0}")]
+    Thread(std::io::Error),
+    /// State cannot be restored any more.
+    #[error(transparent)]
+    Restoring(#[from] BrokenOff),
 }
 
 /// Runs until the shutdown is asked for; makes new clients whenever the old ones are of no more use.

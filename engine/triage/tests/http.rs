@@ -42,6 +42,7 @@ fn every_endpoint_answers() {
         ("GET /reload", 405, ""),
         ("POST /rules", 405, ""),
         ("POST /reload", 200, "\"outcome\": \"unchanged\""),
+        ("POST /reload/check", 200, "\"outcome\": \"unchanged\""),
     ] {
         let (found, _, body) = ask(address, request, "");
         assert_eq!((found, body.contains(expected)), (status, true), "{request}: {body}");

@@ -12,6 +12,8 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use bed::{Bed, Seen, stop, wait_for};
 use triage::engine::Engine;
+use triage::http::ask_check;
+use triage::reload::ReloadOutcome;
 
 const RULES: &str = r#"
 every.one when v is known
@@ -199,9 +201,32 @@ fn a_reload_keeps_what_stays_and_resolves_what_goes() {
     send(&bed, "p1", &[130]);
     assert_eq!(states(&bed, 1), ["raised"]);
     assert_eq!(message(&bed.read("alerts.high", 1)[0]), "now 130, 120.0 on average");
+    bed.write("b.rules", &RULES.replace("high.sustained", "high.held"));
+    match engine.reload("test") {
+        ReloadOutcome::Applied { difference, episodes, .. } => {
+            let cells = "  state kept: 2: v > 100 for …; avg(v, 1h)\n";
+            assert_eq!(difference.cells.to_string(), cells);
+            assert_eq!(episodes.to_string(), "  episodes moved: high.sustained -> high.held: 1\n");
+        }
+        other => panic!("{other:?}"),
+    }
     bed.write("b.rules", "every.one when v is known\nhigh.other when v > 1000 for 3 readings alert low \"x\"\n");
-    engine.reload("test");
+    let checked = ask_check(engine.address(), None).unwrap();
+    let ReloadOutcome::Checked { difference: expected } = &checked else { panic!("{checked:?}") };
+    match engine.reload("test") {
+        ReloadOutcome::Applied { difference, episodes, behind } => {
+            assert_eq!((&difference, behind.len()), (expected, 0));
+            let cells = "  state started: 1: v > 1000 for …\n  state dropped: 2: v > 100 for …; avg(v, 1h)\n";
+            assert_eq!(difference.cells.to_string(), cells);
+            assert_eq!(episodes.to_string(), "  episodes resolved: high.held: 1\n");
+        }
+        other => panic!("{other:?}"),
+    }
     assert_eq!(states(&bed, 2), ["raised", "resolved"]);
-    assert_eq!(bed.read("alerts.high", 2)[1].json()["reason"], "rule removed");
+    let metrics = String::from_utf8(engine.metrics().render().unwrap()).unwrap();
+    assert!(metrics.contains("triage_outputs_total{topic=\"alerts.high\"} 2\n"), "{metrics}");
+    let alerts = bed.read("alerts.high", 2);
+    assert_eq!(alerts[1].json()["reason"], "rule removed");
+    assert_eq!(alerts[1].key, alerts[0].key, "an id outlives the name of its rule");
     stop(engine);
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bed::{Bed, Seen, stop, wait_for};
-use triage::reload::{Refusal, ReloadOutcome};
+use triage::reload::{Difference, Refusal, ReloadOutcome};
 
 const RELOADS: usize = 300;
 
@@ -32,7 +32,7 @@ fn three_hundred_reloads_under_load_lose_double_and_mix_nothing() {
         let broken = reload % 7 == 3;
         bed.write("b.rules", &if broken { "high.big when nothing > 3\n".to_owned() } else { rules(200 + reload) });
         match engine.reload("test") {
-            ReloadOutcome::Applied { before, after, changed, behind, .. } => {
+            ReloadOutcome::Applied { difference: Difference { before, after, changed, .. }, behind, .. } => {
                 assert!(!broken && behind.is_empty(), "reload {reload}");
                 assert_eq!(
                     (&before, changed.as_slice()),
@@ -86,7 +86,7 @@ fn a_new_topic_is_made_before_its_rules_run_and_another_stream_is_refused() {
     let engine = bed.start_ready(1);
     bed.write("c.rules", "low when v < 10\nlow.tiny when v < 5 alert low \"{v}\" each reading\n");
     match engine.reload("test") {
-        ReloadOutcome::Applied { added, changed, removed, .. } => {
+        ReloadOutcome::Applied { difference: Difference { added, changed, removed, .. }, .. } => {
             assert_eq!((added, changed, removed), (vec!["low".to_owned(), "low.tiny".to_owned()], vec![], vec![]));
         }
         other => panic!("{other:?}"),

@@ -36,6 +36,8 @@ pub(crate) struct Episode {
     pub(crate) asks_end: bool,
     /// Whether it was sent: not while its alerts are paused.
     pub(crate) told: bool,
+    /// The rule that its id names, if that goes by another name now: an id stays what it is.
+    pub(crate) named: Option<Box<str>>,
     pub(crate) said: Said,
 }
 
@@ -112,7 +114,13 @@ impl Episode {
     /// One that is raised now, and not told of yet.
     pub(crate) fn raised(began: Place, since: i64, said: Said) -> Self {
         let (acknowledged, escalated, asks_end, told) = (false, false, false, false);
-        Self { began, since, last: since, acknowledged, escalated, asks_end, told, said }
+        Self { began, since, last: since, acknowledged, escalated, asks_end, told, named: None, said }
+    }
+
+    /// Goes on as an episode of a rule of another name.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let first = self.named.take().unwrap_or_else(|| from.into());
+        self.named = (*first != *to).then_some(first);
     }
 
     /// When it is due to be escalated.
@@ -140,8 +148,19 @@ mod tests {
             escalated: false,
             asks_end: false,
             told: true,
+            named: None,
             said: Said::default(),
         }
+    }
+
+    #[test]
+    fn a_name_is_the_first_one_until_it_comes_back() {
+        let mut renamed = episode();
+        renamed.rename("a", "b");
+        renamed.rename("b", "c");
+        assert_eq!(renamed.named.as_deref(), Some("a"));
+        renamed.rename("c", "a");
+        assert_eq!(renamed.named, None);
     }
 
     const LATCHED: Terms = Terms { repeat: Some(10), escalate: None, latch: true };

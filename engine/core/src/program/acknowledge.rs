@@ -5,7 +5,7 @@ use super::output::{Cause, OutputKind, Outputs};
 use super::teller::{Occasion, Teller};
 use super::{DeadLetter, Program, Reason, Stage, Workspace};
 use crate::json::{Kind, Scanner, Token, unescape};
-use crate::operator::episode::Place;
+use crate::operator::episode::{Episode, Place};
 use crate::reading::{Limits, Record, read_time};
 use crate::state::{Partition, Pause, Scope, States};
 use crate::syntax::ast::AlertState;
@@ -57,7 +57,7 @@ impl Program {
         let of_rule = open.filter(|(rule, _)| *rule == index).map(|(_, episode)| episode);
         let last = of_rule.max_by_key(|episode| (episode.since, episode.began))?;
         let mut id = Vec::new();
-        self.write_id(info, partition, last.began, &mut id);
+        self.write_id(last.named.as_deref().unwrap_or(&info.name), partition, last.began, &mut id);
         String::from_utf8(id).ok()
     }
 
@@ -68,17 +68,21 @@ impl Program {
             && parts.next().and_then(|number| number.parse().ok()) == Some(partition.number());
         let (offset, time) = parts.next().filter(|_| is_here)?.split_once('@')?;
         let (offset, time): (i64, i64) = (offset.parse().ok()?, time.parse().ok()?);
-        let rule = self.layout.rule(parts.next()?)?;
+        let named = parts.next()?;
         let began = Place { offset, time };
         let mut written = Vec::new();
-        self.write_id(self.rules.get(rule as usize)?, partition.number(), began, &mut written);
+        self.write_id(named, partition.number(), began, &mut written);
         if written != id.as_bytes() {
             return None;
         }
-        let found = partition
-            .patients()
-            .find(|patient| patient.episodes.iter().any(|(other, episode)| *other == rule && episode.began == began))?;
-        Some((partition.slot(&found.id)?, rule))
+        let name = |rule: u32| self.rules.get(rule as usize).map(|info| info.name.as_str());
+        let is_it = |(rule, episode): &&(u32, Episode)| {
+            episode.began == began && episode.named.as_deref().or(name(*rule)) == Some(named)
+        };
+        let mut found =
+            partition.patients().filter_map(|patient| Some((patient, patient.episodes.iter().find(is_it)?)));
+        let (patient, (rule, _)) = found.next()?;
+        Some((partition.slot(&patient.id)?, *rule))
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) struct Telling<'a> {
     /// The partition and the place of the reading that began it.
     pub(super) partition: i32,
     pub(super) began: Place,
+    /// The rule that its id names, if that is another one by now.
+    pub(super) named: Option<&'a str>,
     pub(super) patient: Option<&'a str>,
     pub(super) time: i64,
     pub(super) since: i64,
@@ -126,13 +128,13 @@ impl Program {
         out: &mut Vec<u8>,
     ) -> usize {
         let start = out.len();
-        self.write_id(rule, telling.partition, telling.began, out);
+        self.write_id(telling.named.unwrap_or(&rule.name), telling.partition, telling.began, out);
         let length = out.len() - start;
         out.extend_from_slice(b"{\"id\":\"");
         self.write_place(telling.partition, telling.began, out);
         out.push(b'/');
-        out.extend_from_slice(&rule.quoted[1..]);
-        out.extend_from_slice(b",\"rule\":");
+        escape_into(telling.named.unwrap_or(&rule.name), out);
+        out.extend_from_slice(b"\",\"rule\":");
         out.extend_from_slice(&rule.quoted);
         out.extend_from_slice(b",\"state\":\"");
         out.extend_from_slice(telling.state.as_str().as_bytes());
@@ -176,10 +178,10 @@ impl Program {
     }
 
     /// `research/0/42@1700000000123/stroke.crisis`: the episode's name.
-    pub(super) fn write_id(&self, rule: &RuleInfo, partition: i32, began: Place, out: &mut Vec<u8>) {
+    pub(super) fn write_id(&self, rule: &str, partition: i32, began: Place, out: &mut Vec<u8>) {
         self.write_place(partition, began, out);
         out.push(b'/');
-        out.extend_from_slice(rule.name.as_bytes());
+        out.extend_from_slice(rule.as_bytes());
     }
 
     /// What an alert says at a reading.

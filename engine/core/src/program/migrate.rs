@@ -1,30 +1,37 @@
 //! From one rule set to the next: state goes with the expressions that stay, episodes with the names of their rules.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::alert::{Marks, Origin, Telling};
 use super::output::{Cause, OutputKind, Outputs};
+use super::succession::Succession;
 use super::{OriginPlan, Program};
-use crate::graph::CellName;
+use crate::operator::Cell;
 use crate::operator::episode::Episode;
-use crate::state::{Layout, Partition, Patient, RuleLayout, Silence, States};
+use crate::state::{Partition, Patient, Silence, States};
 use crate::syntax::ast::AlertState;
 
-/// What a reload did to the state.
+/// What a reload did to the episodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migration {
-    /// Expressions whose state goes on.
-    pub kept: Vec<String>,
-    /// Expressions that begin afresh.
-    pub started: Vec<String>,
-    /// Expressions that nothing uses any more: their state is freed.
-    pub dropped: Vec<String>,
-    /// Rules whose open episodes go by another name now, from and to.
-    pub moved: Vec<(String, String)>,
+    /// How many open episodes go by another name now, by the old and the new name of their rule.
+    pub moved: BTreeMap<(String, String), u64>,
     /// How many episodes were resolved because their rule is gone, by rule.
     pub resolved: BTreeMap<String, u64>,
     /// The patients, by partition, whose episodes moved or were resolved.
     pub touched: Vec<(i32, String)>,
+}
+
+impl Migration {
+    /// Takes in what became of the episodes of other partitions; whose they are is left out.
+    pub fn add(&mut self, other: Self) {
+        for (names, episodes) in other.moved {
+            *self.moved.entry(names).or_default() += episodes;
+        }
+        for (rule, episodes) in other.resolved {
+            *self.resolved.entry(rule).or_default() += episodes;
+        }
+    }
 }
 
 impl Program {
@@ -33,7 +40,7 @@ impl Program {
     /// alerts go to the topics of `old`.
     pub fn take_over(&self, old: &Program, states: &mut States, outputs: &mut Outputs) -> Migration {
         states.commit();
-        let plan = Plan::new(old, self);
+        let plan = Plan::new(Succession::between(old, self));
         let mut migration = plan.report();
         for partition in states.all() {
             let ids: Vec<String> = partition.ids().into_iter().map(str::to_owned).collect();
@@ -50,71 +57,34 @@ impl Program {
     }
 }
 
-/// Where everything goes.
+/// Where everything goes, and how the ends of episodes say where they come from.
 struct Plan<'a> {
-    old: &'a Program,
-    new: &'a Program,
-    /// By new cell: the old one.
-    cells: Vec<Option<usize>>,
-    /// By new silence: the old one.
-    silences: Vec<Option<usize>>,
-    /// By old rule: the new one.
-    rules: Vec<Option<u32>>,
+    succession: Succession<'a>,
+    cells_stay: bool,
     origin: OriginPlan,
 }
 
 impl<'a> Plan<'a> {
-    fn new(old: &'a Program, new: &'a Program) -> Self {
-        let (before, after) = (&old.layout, &new.layout);
-        let find_cell = |name| before.cells.iter().position(|cell| cell.name == name);
-        let find_silence = |name| before.silences.iter().position(|silence| silence.name == name);
-        Self {
-            old,
-            new,
-            cells: after.cells.iter().map(|cell| find_cell(cell.name)).collect(),
-            silences: after.silences.iter().map(|silence| find_silence(silence.name)).collect(),
-            rules: successors(before, after, old, new),
-            origin: OriginPlan {
-                before_partition: old.origin.before_partition.clone(),
-                after_offset: new.origin.after_offset.clone(),
-            },
-        }
+    fn new(succession: Succession<'a>) -> Self {
+        let (old, new) = (&succession.old.origin, &succession.new.origin);
+        let origin =
+            OriginPlan { before_partition: old.before_partition.clone(), after_offset: new.after_offset.clone() };
+        Self { cells_stay: succession.keeps_cells_in_place(), succession, origin }
     }
 
+    /// Nothing yet; a rename is told even if no episode is open.
     fn report(&self) -> Migration {
-        let mut migration = Migration::default();
-        let (before, after) = (&self.old.layout, &self.new.layout);
-        let cells = after.cells.iter().map(|cell| &cell.text).zip(&self.cells);
-        let silences = after.silences.iter().map(|silence| &silence.text).zip(&self.silences);
-        for (text, from) in cells.chain(silences) {
-            let list = if from.is_some() { &mut migration.kept } else { &mut migration.started };
-            list.push(text.clone());
-        }
-        let gone = |kept: &[Option<usize>], index: usize| !kept.contains(&Some(index));
-        let cells = before.cells.iter().enumerate().filter(|(index, _)| gone(&self.cells, *index));
-        migration.dropped.extend(cells.map(|(_, cell)| cell.text.clone()));
-        let silences = before.silences.iter().enumerate().filter(|(index, _)| gone(&self.silences, *index));
-        migration.dropped.extend(silences.map(|(_, silence)| silence.text.clone()));
-        for (rule, successor) in before.rules.iter().zip(&self.rules) {
-            let new = successor.and_then(|successor| after.rules.get(successor as usize));
-            if let Some(new) = new.filter(|new| new.name != rule.name) {
-                migration.moved.push((rule.name.clone(), new.name.clone()));
-            }
-        }
-        migration
+        let names = self.succession.renamed().map(|(old, new)| ((old.to_owned(), new.to_owned()), 0));
+        Migration { moved: names.collect(), ..Migration::default() }
     }
 
     /// Takes one patient over.
     fn patient(&self, id: &str, partition: &mut Partition, migration: &mut Migration, outputs: &mut Outputs) {
         let (number, now) = (partition.number(), partition.time().unwrap_or(0));
         let Some(patient) = partition.slot(id).and_then(|slot| partition.patient_mut(slot)) else { return };
-        let mut cells: Vec<_> = std::mem::take(&mut patient.cells).into_iter().map(Some).collect();
-        let fresh = self.new.layout.fresh_cells();
-        let kept = self.cells.iter().zip(fresh);
-        patient.cells =
-            kept.map(|(from, fresh)| from.and_then(|from| cells.get_mut(from)?.take()).unwrap_or(fresh)).collect();
+        self.cells(&mut patient.cells);
         let silences = std::mem::take(&mut patient.silences);
-        let new = self.silences.iter().zip(&self.new.layout.silences);
+        let new = self.succession.silences.iter().zip(&self.succession.new.layout.silences);
         patient.silences = new
             .map(|(from, plan)| match from {
                 Some(from) => silences.get(*from).copied().unwrap_or_default(),
@@ -122,10 +92,13 @@ impl<'a> Plan<'a> {
             })
             .collect();
         let mut changed = false;
-        for (rule, episode) in std::mem::take(&mut patient.episodes) {
-            let new = self.rules.get(rule as usize).copied().flatten();
+        for (rule, mut episode) in std::mem::take(&mut patient.episodes) {
+            let new = self.successor(rule);
             changed |= new != Some(rule);
             if let Some(new) = new {
+                if let Some(names) = self.rename(rule, new, &mut episode) {
+                    *migration.moved.entry(names).or_default() += 1;
+                }
                 patient.open(new, episode);
             } else {
                 self.resolve(rule, &episode, id, (number, now), migration, outputs);
@@ -136,13 +109,41 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Takes the cells of one patient over, in the order of the new layout.
+    fn cells(&self, cells: &mut Vec<Cell>) {
+        if self.cells_stay {
+            return;
+        }
+        let mut old: Vec<_> = std::mem::take(cells).into_iter().map(Some).collect();
+        let new = self.succession.cells.iter().zip(&self.succession.new.layout.cells);
+        let mut kept = |from: Option<usize>| old.get_mut(from?)?.take();
+        *cells = new.map(|(from, plan)| kept(*from).unwrap_or_else(|| plan.kind.fresh())).collect();
+    }
+
+    fn successor(&self, rule: u32) -> Option<u32> {
+        self.succession.rules.get(rule as usize).copied().flatten()
+    }
+
+    /// Makes it an episode of the new rule; the old and the new name if they differ.
+    fn rename(&self, from: u32, to: u32, episode: &mut Episode) -> Option<(String, String)> {
+        let old = &self.succession.old.layout.rules.get(from as usize)?.name;
+        let new = &self.succession.new.layout.rules.get(to as usize)?.name;
+        if old == new {
+            return None;
+        }
+        episode.rename(old, new);
+        Some((old.clone(), new.clone()))
+    }
+
     /// Takes over what is the partition's own: ends that are still to be told.
     fn own(&self, partition: &mut Partition, migration: &mut Migration, outputs: &mut Outputs) {
         let at = (partition.number(), partition.time().unwrap_or(0));
-        for ((patient, rule), owed) in std::mem::take(&mut partition.own.owed) {
-            match self.rules.get(rule as usize).copied().flatten() {
-                Some(new) => drop(partition.own.owed.insert((patient, new), owed)),
-                None => self.resolve(rule, &owed.episode, &patient, at, migration, outputs),
+        for ((patient, rule), mut owed) in std::mem::take(&mut partition.own.owed) {
+            if let Some(new) = self.successor(rule) {
+                self.rename(rule, new, &mut owed.episode);
+                partition.own.owed.insert((patient, new), owed);
+            } else {
+                self.resolve(rule, &owed.episode, &patient, at, migration, outputs);
             }
         }
     }
@@ -157,13 +158,14 @@ impl<'a> Plan<'a> {
         migration: &mut Migration,
         outputs: &mut Outputs,
     ) {
-        let Some(info) = self.old.rules.get(rule as usize) else { return };
+        let Some(info) = self.succession.old.rules.get(rule as usize) else { return };
         *migration.resolved.entry(info.name.clone()).or_default() += 1;
         let Some(alert) = info.alert.as_ref().filter(|_| episode.told) else { return };
         let telling = Telling {
             state: AlertState::Resolved,
             partition,
             began: episode.began,
+            named: episode.named.as_deref(),
             patient: Some(patient),
             time: now,
             since: episode.since,
@@ -173,7 +175,7 @@ impl<'a> Plan<'a> {
         };
         let cause = Cause { row: 0, partition, timestamp: Some(now) };
         outputs.push_alert(cause, OutputKind::Alert(info.topic), Some(telling.state), |out| {
-            Some(self.old.write_alert_from(&self.origin, info, alert, &telling, out))
+            Some(self.succession.old.write_alert_from(&self.origin, info, alert, &telling, out))
         });
     }
 }
@@ -183,29 +185,4 @@ impl<'a> Plan<'a> {
 fn begun(patient: &Patient, any_reading: bool, hold: i64, now: i64) -> Silence {
     let since = patient.last.filter(|last| any_reading && last.time.saturating_add(hold) >= now);
     Silence { since, fired: false }
-}
-
-/// By old rule: the new one that its episodes go to. The one of its name, or, if there is none, the one new rule of its topic
-/// with the same condition. Where two old rules would go to one, the first does.
-fn successors(before: &Layout, after: &Layout, old: &Program, new: &Program) -> Vec<Option<u32>> {
-    let topic = |program: &Program, rule: usize| {
-        let rule = program.listing.get(rule)?;
-        Some(program.topic(rule.topic).name.clone())
-    };
-    // New rules by topic and condition; of several that are alike none takes anything over.
-    let mut arrived: HashMap<(Option<String>, CellName), Option<u32>> = HashMap::new();
-    for (index, rule) in after.rules.iter().enumerate().filter(|(_, rule)| before.rule(&rule.name).is_none()) {
-        let only = arrived.entry((topic(new, index), rule.condition));
-        only.and_modify(|only| *only = None).or_insert(Some(index as u32));
-    }
-    let mut successor = |index: usize, rule: &RuleLayout| {
-        rule.episodes.as_ref()?;
-        let new = match after.rule(&rule.name) {
-            Some(same) => same,
-            // Taken out: what one has taken over is nobody else's.
-            None => arrived.get_mut(&(topic(old, index), rule.condition))?.take()?,
-        };
-        after.terms(new).map(|_| new)
-    };
-    before.rules.iter().enumerate().map(|(index, rule)| successor(index, rule)).collect()
 }

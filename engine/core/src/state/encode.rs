@@ -153,17 +153,20 @@ fn write_episode(episode: &Episode, out: &mut Writer) {
     write_place(episode.began, out);
     out.number(episode.since);
     out.number(episode.last);
-    let flags = [episode.acknowledged, episode.escalated, episode.asks_end, episode.told];
+    let flags = [episode.acknowledged, episode.escalated, episode.asks_end, episode.told, episode.named.is_some()];
     out.byte(flags.iter().enumerate().map(|(bit, flag)| u8::from(*flag) << bit).sum());
     out.count(u64::from(episode.said.message));
     out.blob(&episode.said.bytes);
+    if let Some(named) = &episode.named {
+        out.blob(named.as_bytes());
+    }
 }
 
 fn read_episode(input: &mut Reader<'_>) -> Result<Episode, StateError> {
     let began = read_place(input)?;
     let (since, last) = (input.number()?, input.number()?);
     let flags = input.byte()?;
-    if flags > 15 {
+    if flags > 31 {
         return Err(StateError::Corrupt("an episode has unknown marks"));
     }
     let flag = |bit: u8| flags >> bit & 1 == 1;
@@ -174,6 +177,7 @@ fn read_episode(input: &mut Reader<'_>) -> Result<Episode, StateError> {
         return Err(StateError::Corrupt("an episode's words are no text"));
     }
     let said = Said { bytes: bytes.into(), message };
+    let named = if flag(4) { Some(input.text()?.into()) } else { None };
     Ok(Episode {
         began,
         since,
@@ -182,6 +186,7 @@ fn read_episode(input: &mut Reader<'_>) -> Result<Episode, StateError> {
         escalated: flag(1),
         asks_end: flag(2),
         told: flag(3),
+        named,
         said,
     })
 }

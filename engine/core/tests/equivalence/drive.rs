@@ -38,31 +38,40 @@ pub(crate) fn run_program(
     events: &[Event<'_>],
     partitions: i32,
     limits: &Limits,
-    mut manner: Manner,
+    manner: Manner,
 ) -> Ran {
+    run_programs(&[(program, events)], partitions, limits, manner).remove(0)
+}
+
+/// Drives one program after the other, each over its events; what each sends and counts. What the change to a program sends
+/// comes before what it sends itself.
+pub(crate) fn run_programs(
+    programs: &[(&Program, &[Event<'_>])],
+    partitions: i32,
+    limits: &Limits,
+    mut manner: Manner,
+) -> Vec<Ran> {
+    let Some((first, _)) = programs.first() else { return Vec::new() };
     let states = States::new(partitions);
-    let mut drive =
-        Drive { program, limits, states, workspace: Workspace::default(), outputs: Outputs::default(), partitions };
-    let mut sent = Vec::new();
-    let mut steps = steps(events, &manner.sizes).into_iter().peekable();
-    while steps.peek().is_some() {
-        let transaction: Vec<_> = steps.by_ref().take(1 + manner.tape.pick(5)).collect();
-        sent.extend(drive.transaction(&transaction, &mut manner.tape));
-        match manner.tape.pick(20) {
-            17 => drive.take_over(),
-            18.. => drive.read_back(),
-            _ => {}
-        }
+    let (workspace, outputs) = (Workspace::default(), Outputs::default());
+    let mut drive = Drive { program: first, limits, states, workspace, outputs, partitions };
+    let mut ran = Vec::new();
+    let mut row = 0;
+    for (at, (program, events)) in programs.iter().enumerate() {
+        let mut sent = if at > 0 { drive.reload(program, row) } else { Vec::new() };
+        sent.extend(drive.events(events, row, &mut manner));
+        row += events.len();
+        let mut counts = std::mem::take(&mut drive.workspace.counts);
+        fill_up(&mut counts, program.rules().len(), program.field_names().count());
+        ran.push(Ran { sent, counts });
     }
-    let mut counts = std::mem::take(&mut drive.workspace.counts);
-    fill_up(&mut counts, program.rules().len(), program.field_names().count());
-    Ran { sent, counts }
+    ran
 }
 
 /// What one call of the program takes: its first event's place, and the events; several only if all are records.
 type Step<'e, 'r> = (usize, &'e [Event<'r>]);
 
-fn steps<'e, 'r>(events: &'e [Event<'r>], sizes: &[usize]) -> Vec<Step<'e, 'r>> {
+fn steps<'e, 'r>(events: &'e [Event<'r>], row: usize, sizes: &[usize]) -> Vec<Step<'e, 'r>> {
     let mut steps = Vec::new();
     let mut at = 0;
     for size in sizes.iter().cycle() {
@@ -71,7 +80,7 @@ fn steps<'e, 'r>(events: &'e [Event<'r>], sizes: &[usize]) -> Vec<Step<'e, 'r>> 
         }
         let records = events[at..].iter().take_while(|event| matches!(event, Event::Record(_))).count();
         let step = &events[at..at + records.min(*size).max(1)];
-        steps.push((at, step));
+        steps.push((row + at, step));
         at += step.len();
     }
     steps
@@ -86,7 +95,35 @@ struct Drive<'p> {
     partitions: i32,
 }
 
-impl Drive<'_> {
+impl<'p> Drive<'p> {
+    /// All events, the first of which is number `row` of the run.
+    fn events(&mut self, events: &[Event<'_>], row: usize, manner: &mut Manner) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        let mut steps = steps(events, row, &manner.sizes).into_iter().peekable();
+        while steps.peek().is_some() {
+            let transaction: Vec<_> = steps.by_ref().take(1 + manner.tape.pick(5)).collect();
+            sent.extend(self.transaction(&transaction, &mut manner.tape));
+            match manner.tape.pick(20) {
+                17 => self.take_over(),
+                18.. => self.read_back(),
+                _ => {}
+            }
+        }
+        sent
+    }
+
+    /// Goes on with another program. Without state there is nothing to go on with, neither before nor after.
+    fn reload(&mut self, next: &'p Program, row: usize) -> Vec<Sent> {
+        let old = std::mem::replace(&mut self.program, next);
+        self.outputs.clear();
+        next.take_over(old, &mut self.states, &mut self.outputs);
+        if !old.keeps_state() || !next.keeps_state() {
+            self.states = States::new(self.partitions);
+        }
+        self.workspace = Workspace::default();
+        sent(old, &self.outputs, row)
+    }
+
     /// Steps that are committed together; some of them may have been begun one by one and undone before.
     fn transaction(&mut self, steps: &[Step<'_, '_>], tape: &mut Tape) -> Vec<Sent> {
         let undone = tape.chance(25).then(|| {

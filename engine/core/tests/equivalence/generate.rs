@@ -2,6 +2,7 @@
 //! simpler rule set, so that what proptest shrinks stays well typed.
 
 mod condition;
+mod edit;
 mod model;
 mod number;
 mod past;

@@ -14,6 +14,7 @@ mod happening;
 mod oracle;
 mod over_time;
 mod random;
+mod reloads;
 mod robust;
 mod run;
 mod scenarios;

@@ -6,6 +6,7 @@
 //! the stream's time moves. It trusts that the rule set is well typed.
 
 mod acknowledgement;
+mod canonical;
 mod condition;
 mod episode;
 mod exact;
@@ -16,6 +17,7 @@ mod message;
 mod output;
 mod partition;
 mod reading;
+mod reload;
 mod rule;
 mod time;
 mod timer;
@@ -237,8 +239,10 @@ impl Oracle {
 
     /// What every rule says to a reading; `seen` tells whether it has a place in its patient's history.
     fn judge(&self, partition: &Partition, reading: &Reading, seen: bool) -> Vec<Judged> {
-        let past = reading.patient.as_ref().filter(|_| seen).map(|patient| &partition.patients[patient].seen[..]);
-        let judge = Judge { fields: &self.stream.fields, lets: &self.lets, states: &reading.states, past };
+        let patient = reading.patient.as_ref().filter(|_| seen).map(|patient| &partition.patients[patient]);
+        let past = patient.map(|patient| &patient.seen[..]);
+        let begun = patient.map(|patient| &patient.begun);
+        let judge = Judge { states: &reading.states, past, begun, ..self.beside_nothing() };
         let judged = |rule: &Rule| {
             let (truth, values) = match &rule.condition {
                 Condition::Expr(condition) => (judge.truth(condition), judge.mentioned(condition)),
@@ -254,6 +258,11 @@ impl Oracle {
             }
         };
         self.rules.iter().map(judged).collect()
+    }
+
+    /// Who judges without any reading.
+    fn beside_nothing(&self) -> Judge<'_> {
+        Judge { fields: &self.stream.fields, lets: &self.lets, states: &[], past: None, begun: None }
     }
 
     fn derived(&self, topic: &Topic, reading: &Reading, judged: &[Judged]) -> Option<Sending> {

@@ -25,8 +25,8 @@ pub(crate) struct Run {
 /// Draws a rule set and so many happenings.
 pub(crate) fn run(tape: &mut Tape, happenings: usize) -> Run {
     let ward = ward(tape);
-    let program = program(&ward.files).unwrap_or_else(|mistakes| panic!("{mistakes}\n{}", text(&ward.files)));
-    let mut oracle = oracle(&ward.files, program.version());
+    let program = program(&ward.files()).unwrap_or_else(|mistakes| panic!("{mistakes}\n{}", text(&ward.files())));
+    let mut oracle = oracle(&ward.files(), program.version());
     oracle.width = ward.partitions;
     let mut traffic = Traffic::new(tape, &ward);
     let mut all = Vec::new();
@@ -34,16 +34,21 @@ pub(crate) fn run(tape: &mut Tape, happenings: usize) -> Run {
     for row in 0..happenings {
         let happening = traffic.next(tape);
         let step = oracle.step(row, &happening.event(), &Limits::default());
-        for alert in step.iter().filter(|sent| matches!(sent.to, Destination::Alert(_))) {
-            let goes_on =
-                ["\"state\":\"raised\"", "\"state\":\"repeated\""].iter().any(|state| alert.value.contains(state));
-            let open = goes_on && !alert.value.contains("\"single\":true");
-            traffic.learn(alert.key.as_deref().unwrap(), alert.partition, open);
-        }
+        learn(&mut traffic, &step);
         sent.extend(step);
         all.push(happening);
     }
     Run { ward, program, happenings: all, interpreted: Ran { sent, counts: counted(&mut oracle) } }
+}
+
+/// Whoever draws the traffic learns which alerts were sent.
+pub(crate) fn learn(traffic: &mut Traffic, sent: &[Sent]) {
+    for alert in sent.iter().filter(|sent| matches!(sent.to, Destination::Alert(_))) {
+        let goes_on =
+            ["\"state\":\"raised\"", "\"state\":\"repeated\""].iter().any(|state| alert.value.contains(state));
+        let open = goes_on && !alert.value.contains("\"single\":true");
+        traffic.learn(alert.key.as_deref().unwrap(), alert.partition, open);
+    }
 }
 
 impl Run {
@@ -52,7 +57,7 @@ impl Run {
         let events: Vec<Event<'_>> = self.happenings.iter().map(Happening::event).collect();
         let got = drive::run_program(&self.program, &events, self.ward.partitions, &Limits::default(), manner);
         let difference = first_difference(&got, &self.interpreted, |row| self.happenings[row].show())?;
-        Some(format!("{}\n{difference}", text(&self.ward.files)))
+        Some(format!("{}\n{difference}", text(&self.ward.files())))
     }
 }
 
@@ -73,7 +78,7 @@ proptest! {
     fn what_changes_no_state_could_as_well_be_an_idle_step(choices in vec(any::<u16>(), 0..3000), count in 1..120usize) {
         let run = run(&mut Tape::of(choices), count);
         let difference = without_onlookers(&run);
-        prop_assert!(difference.is_none(), "{}\n{}", text(&run.ward.files), difference.unwrap_or_default());
+        prop_assert!(difference.is_none(), "{}\n{}", text(&run.ward.files()), difference.unwrap_or_default());
     }
 }
 
@@ -81,7 +86,7 @@ proptest! {
 fn random_wards_compile() {
     for seed in 0..400 {
         let ward = ward(&mut Tape::seeded(seed));
-        assert_eq!(program(&ward.files).err(), None, "seed {seed}\n{}", text(&ward.files));
+        assert_eq!(program(&ward.files()).err(), None, "seed {seed}\n{}", text(&ward.files()));
     }
 }
 
@@ -102,7 +107,7 @@ fn traffic_meets_everything() {
             panic!("seed {seed}\n{difference}");
         }
         if let Some(difference) = without_onlookers(&run).or_else(|| unlawful(&run.interpreted.sent)) {
-            panic!("seed {seed}\n{}\n{difference}", text(&run.ward.files));
+            panic!("seed {seed}\n{}\n{difference}", text(&run.ward.files()));
         }
     }
     for (kind, least) in [
@@ -181,8 +186,8 @@ fn is_lawful(states: &[&str]) -> bool {
 /// Readings that change no state (late, misplaced, of nobody) move the stream's time and nothing else: with an idle step
 /// in the place of each, everything but what they themselves send is sent as before.
 fn without_onlookers(run: &Run) -> Option<String> {
-    let mut all = oracle(&run.ward.files, "");
-    let mut without = oracle(&run.ward.files, "");
+    let mut all = oracle(&run.ward.files(), "");
+    let mut without = oracle(&run.ward.files(), "");
     (all.width, without.width) = (run.ward.partitions, run.ward.partitions);
     let mut begun = BTreeSet::new();
     for (row, happening) in run.happenings.iter().enumerate() {
@@ -210,6 +215,6 @@ fn without_onlookers(run: &Run) -> Option<String> {
     None
 }
 
-fn text(files: &[SourceFile]) -> String {
+pub(crate) fn text(files: &[SourceFile]) -> String {
     files.iter().map(|file| format!("# {}\n{}", file.path, file.text)).collect()
 }

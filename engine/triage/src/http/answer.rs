@@ -9,7 +9,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::config::Secret;
-use crate::reload::Reloads;
+use crate::reload::{ReloadOutcome, Reloads};
 use crate::shared::Shared;
 
 /// No request needs a body; a larger one is refused unread.
@@ -26,6 +26,7 @@ const ENDPOINTS: &[(Method, &str, &str)] = &[
     (Method::GET, "/readyz", "200 while every worker judges readings, else 503"),
     (Method::GET, "/rules", "the rule set that runs, and the last reload"),
     (Method::POST, "/reload", "read the rules again"),
+    (Method::POST, "/reload/check", "what that would do"),
 ];
 
 /// What the web side shows.
@@ -67,7 +68,8 @@ impl Site {
             "/metrics" => self.metrics(),
             "/readyz" => self.ready(),
             "/rules" => as_json(StatusCode::OK, &self.rules()),
-            _ => self.reload().await,
+            "/reload/check" => self.reload(|reloads| reloads.check()).await,
+            _ => self.reload(|reloads| reloads.reload("http")).await,
         }
     }
 
@@ -120,14 +122,14 @@ impl Site {
         })
     }
 
-    /// A reload blocks, so it runs beside the threads that serve.
-    async fn reload(&self) -> Answer {
+    /// A reload, or its report alone, blocks, so it runs beside the threads that serve.
+    async fn reload(&self, ask: fn(&Reloads) -> ReloadOutcome) -> Answer {
         let reloads = Arc::clone(&self.reloads);
-        let outcome = tokio::task::spawn_blocking(move || reloads.reload("http")).await;
+        let outcome = tokio::task::spawn_blocking(move || ask(&reloads)).await;
         match outcome {
             Ok(outcome) => {
                 let status = match outcome {
-                    crate::reload::ReloadOutcome::Refused { .. } => StatusCode::CONFLICT,
+                    ReloadOutcome::Refused { .. } => StatusCode::CONFLICT,
                     _ => StatusCode::OK,
                 };
                 as_json(status, &json!(outcome))
@@ -150,7 +152,7 @@ fn is_too_large(headers: &HeaderMap) -> bool {
 }
 
 fn index() -> String {
-    let lines = ENDPOINTS.iter().map(|(method, path, meaning)| format!("{method:<5} {path:<9} {meaning}\n"));
+    let lines = ENDPOINTS.iter().map(|(method, path, meaning)| format!("{method:<5} {path:<13} {meaning}\n"));
     format!("Triage {}\n\n{}", env!("CARGO_PKG_VERSION"), lines.collect::<String>())
 }
 

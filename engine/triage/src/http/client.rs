@@ -29,7 +29,19 @@ pub enum AskError {
 /// # Errors
 /// There is no answer, or none of an engine.
 pub fn ask_reload(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
-    let answer = exchange(address, token).map_err(|error| AskError::Connection(address, error))?;
+    ask("/reload", address, token)
+}
+
+/// Asks the engine at `address` what a reload would do.
+///
+/// # Errors
+/// As [`ask_reload`].
+pub fn ask_check(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
+    ask("/reload/check", address, token)
+}
+
+fn ask(path: &str, address: SocketAddr, token: Option<&Secret>) -> Result<ReloadOutcome, AskError> {
+    let answer = exchange(path, address, token).map_err(|error| AskError::Connection(address, error))?;
     let text = String::from_utf8_lossy(&answer);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).unwrap_or("");
@@ -40,12 +52,12 @@ pub fn ask_reload(address: SocketAddr, token: Option<&Secret>) -> Result<ReloadO
         .map_err(|_| AskError::NotAnEngine(address, head.lines().next().unwrap_or("an empty answer").to_owned()))
 }
 
-fn exchange(address: SocketAddr, token: Option<&Secret>) -> std::io::Result<Vec<u8>> {
+fn exchange(path: &str, address: SocketAddr, token: Option<&Secret>) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {}\r\n", token.expose()));
     let request = format!(
-        "POST /reload HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: 0\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();

@@ -144,8 +144,12 @@ pub(crate) fn producer(config: &KafkaConfig, transactional_id: &str, largest_rec
     properties
         .set("linger.ms", "0")
         .set("retry.backoff.ms", "5")
-        .set("transaction.timeout.ms", "60000")
-        .set("message.timeout.ms", "30000")
+        // A killed process's open transaction holds up whoever takes its partitions over, until the broker ends it: this long,
+        // and until it looks next (every 10 s, `transaction.abort.timed.out.transaction.cleanup.interval.ms`). Judging and
+        // handing over a batch takes some 100 ms; who does not get it through in 10 s has been put out of the group meanwhile
+        // (6 s), so that waiting longer saves nothing. Records that are not delivered must fail no later.
+        .set("transaction.timeout.ms", "10000")
+        .set("message.timeout.ms", "10000")
         .set("queue.buffering.max.messages", "500000")
         .set("queue.buffering.max.kbytes", largest_queue_kib(largest_record).to_string())
         .set("topic.metadata.refresh.interval.ms", METADATA_AGE_MS)

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use triage_core::reading::Record;
 
 use super::consumer::is_passing;
@@ -17,8 +17,8 @@ use crate::config::KafkaConfig;
 /// How long one question may take, or nothing may come, before the reading is given up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a transaction of a process that has died may stay open: longer than producers' own limit.
-const SETTLING: Duration = Duration::from_secs(90);
+/// How long to wait for a transaction that is open; whoever asked has others to ask for meanwhile, and asks again.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// A record as the core takes it.
 pub(crate) fn record(message: &impl Message) -> Record<'_> {
@@ -45,8 +45,8 @@ pub(crate) enum ReadError {
         /// For how long.
         seconds: u64,
     },
-    /// A transaction stays open.
-    #[error("the topic `{topic}` cannot be read to its end: a transaction on partition {partition} stays open")]
+    /// A transaction is open, or the broker does not say.
+    #[error("a transaction on partition {partition} of the topic `{topic}` is open")]
     Unsettled {
         /// The topic.
         topic: String,
@@ -84,7 +84,28 @@ impl Records {
         Ok(self.ends.fetch_watermarks(topic, partition, PATIENCE)?)
     }
 
-    /// Where the partition ends now, once no transaction is open before that.
+    /// The offset that the group has committed of a partition, with what is noted beside it, if no transaction is open that
+    /// may change it.
+    pub(crate) fn committed(&self, topic: &str, partition: i32) -> Result<Option<(i64, String)>, ReadError> {
+        let mut places = TopicPartitionList::new();
+        places.add_partition(topic, partition);
+        let committed = self.committed.committed_offsets(places, SETTLING).and_then(|committed| {
+            committed.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+            Ok(committed)
+        });
+        let unsettled = || ReadError::Unsettled { topic: topic.to_owned(), partition };
+        let committed = committed.map_err(|error| match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::UnstableOffsetCommit) => unsettled(),
+            _ => error.into(),
+        })?;
+        let place = committed.find_partition(topic, partition);
+        Ok(place.and_then(|place| match place.offset() {
+            Offset::Offset(offset) => Some((offset, place.metadata().to_owned())),
+            _ => None,
+        }))
+    }
+
+    /// Where the partition ends now, if no transaction is open before that.
     pub(crate) fn settled_end(&self, topic: &str, partition: i32) -> Result<i64, ReadError> {
         let end = self.bounds(topic, partition)?.1;
         let until = Instant::now() + SETTLING;

@@ -1,5 +1,6 @@
 //! A worker's transactional producer: outputs and consumed offsets become visible together or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::rights::explained;
+use super::topics::JOURNAL;
 
 /// How long a step of the protocol may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,7 +77,8 @@ impl Transactions {
 
     /// Hands one record over; waits while librdkafka's queue is full.
     pub(crate) fn send(&self, sent: Sent<'_>) -> Result<(), TransactionError> {
-        let mut record = BaseRecord::<[u8], [u8]>::to(sent.topic).partition(sent.partition);
+        let noted = usize::from(sent.topic == JOURNAL);
+        let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(sent.topic, noted).partition(sent.partition);
         record.key = sent.key;
         record.payload = sent.value;
         record.timestamp = sent.timestamp;
@@ -118,6 +121,12 @@ impl Transactions {
             }
             _ => result,
         }
+    }
+
+    /// The place after the last entry on each partition of the journal, of those that were delivered since the last call.
+    pub(crate) fn journaled(&self) -> BTreeMap<i32, i64> {
+        let mut journaled = self.producer.context().journaled.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut journaled)
     }
 
     /// Takes everything back. Reports are served first: an abort waits for them.
@@ -171,10 +180,12 @@ fn classify(error: KafkaError) -> TransactionError {
     }
 }
 
-/// Keeps why the first delivery failed; the transaction that it belongs to is aborted.
+/// Keeps why the first delivery failed; the transaction that it belongs to is aborted. And where entries of the journal stand.
 #[derive(Debug, Default)]
 struct Deliveries {
     failed: Mutex<Option<RDKafkaErrorCode>>,
+    /// By partition, the place after the last.
+    journaled: Mutex<BTreeMap<i32, i64>>,
 }
 
 impl Deliveries {
@@ -194,10 +205,19 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
+    /// Not 0: where it stands is to be noted.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let Err((error, message)) = result else { return };
+    fn delivery(&self, result: &DeliveryResult<'_>, noted: usize) {
+        let (error, message) = match result {
+            Ok(message) if noted > 0 => {
+                let mut journaled = self.journaled.lock().unwrap_or_else(PoisonError::into_inner);
+                journaled.insert(message.partition(), message.offset() + 1);
+                return;
+            }
+            Ok(_) => return,
+            Err(failed) => failed,
+        };
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_some() {
             return;

@@ -114,8 +114,10 @@ pub(crate) fn settle(shared: &Shared, folder: Option<(&RuleSet, &str)>) -> Resul
 pub(crate) fn follow(shared: &Shared, reader: Box<Reader>) {
     let mut reader = Some(reader);
     let mut complained = None;
+    let mut retired = Vec::new();
     let mut backoff = fresh_backoff();
     while !shared.shutdown.is_asked() {
+        retired.retain(|old| Arc::strong_count(old) > 1);
         let result = match reader.as_mut() {
             Some(reader) => reader.poll(IDLE).map(|_| ()),
             None => Reader::open(&shared.config.kafka).map(|opened| reader = Some(Box::new(opened))),
@@ -134,18 +136,20 @@ pub(crate) fn follow(shared: &Shared, reader: Box<Reader>) {
             shared.published.set_trouble(problem.to_string());
         }
         if let Some(publication) = assembly.latest() {
-            deal_with(shared, publication, &mut backoff);
+            deal_with(shared, publication, &mut retired, &mut backoff);
         }
     }
 }
 
-/// A failure that passes is tried again at the next look.
-fn deal_with(shared: &Shared, publication: &Publication, backoff: &mut Backoff) {
+/// A failure that passes is tried again at the next look. The rule set before is kept in `retired` until no worker has it: to free
+/// a large one takes a while, which no reading is to wait for.
+fn deal_with(shared: &Shared, publication: &Publication, retired: &mut Vec<Arc<Current>>, backoff: &mut Backoff) {
     if shared.published.known().offset == Some(publication.offset) {
         return;
     }
     match take_up(shared, publication) {
-        Ok(()) => {
+        Ok(old) => {
+            retired.extend(old);
             shared.published.dealt_with(publication, None);
             *backoff = fresh_backoff();
         }
@@ -173,11 +177,12 @@ enum NotTakenUp {
     Topics(#[from] TopicError),
 }
 
-fn take_up(shared: &Shared, publication: &Publication) -> Result<(), NotTakenUp> {
+/// Makes it the current one; the one before, unless it is the same.
+fn take_up(shared: &Shared, publication: &Publication) -> Result<Option<Arc<Current>>, NotTakenUp> {
     let program = publication.compile().map_err(|rejected| NotTakenUp::Rules(Box::new(rejected)))?.program;
     let old = shared.current.load_full();
     if program.version() == old.program.version() {
-        return Ok(());
+        return Ok(None);
     }
     if program.stream() != old.program.stream() {
         return Err(NotTakenUp::OtherStream(program.stream().to_owned()));
@@ -190,8 +195,9 @@ fn take_up(shared: &Shared, publication: &Publication) -> Result<(), NotTakenUp>
         by = publication.pointer.by,
         "rules taken up"
     );
+    shared.board.forget_episodes();
     shared.current.store(Arc::new(Current { generation: old.generation + 1, program }));
-    Ok(())
+    Ok(Some(old))
 }
 
 fn fresh_backoff() -> Backoff {

@@ -6,26 +6,27 @@ use serde::{Deserialize, Serialize};
 use triage_core::diagnostic::{Diagnostic, Severity};
 use triage_core::source::SourceFile;
 
+use super::report::{Cells, Episodes};
+
 /// What came of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum ReloadOutcome {
     /// The new rule set runs.
     Applied {
-        /// The version that ran.
-        before: String,
-        /// The version that runs.
-        after: String,
-        /// Rules that were not there.
-        added: Vec<String>,
-        /// Rules whose text is another.
-        changed: Vec<String>,
-        /// Rules that are gone.
-        removed: Vec<String>,
-        /// What is worth a look.
-        warnings: Vec<Finding>,
+        /// What is another than before.
+        #[serde(flatten)]
+        difference: Difference,
+        /// What became of the open episodes.
+        episodes: Episodes,
         /// Workers that had not taken it up when this answer was given; usually none.
         behind: Vec<usize>,
+    },
+    /// The new rule set would run: it was asked for a report, and nothing has changed.
+    Checked {
+        /// What would be another.
+        #[serde(flatten)]
+        difference: Difference,
     },
     /// The files mean what runs already.
     Unchanged {
@@ -41,6 +42,25 @@ pub enum ReloadOutcome {
         /// Why.
         refusal: Refusal,
     },
+}
+
+/// Two rule sets side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The version that ran.
+    pub before: String,
+    /// The version that comes after it.
+    pub after: String,
+    /// Rules that were not there.
+    pub added: Vec<String>,
+    /// Rules whose text is another.
+    pub changed: Vec<String>,
+    /// Rules that are gone.
+    pub removed: Vec<String>,
+    /// What becomes of the state of expressions.
+    pub cells: Cells,
+    /// What is worth a look.
+    pub warnings: Vec<Finding>,
 }
 
 /// Why a reload was refused.
@@ -97,6 +117,7 @@ impl ReloadOutcome {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Applied { .. } => "applied",
+            Self::Checked { .. } => "checked",
             Self::Unchanged { .. } => "unchanged",
             Self::Refused { .. } => "refused",
         }
@@ -150,17 +171,16 @@ impl fmt::Display for ReloadOutcome {
     /// As `triage reload` prints it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Applied { before, after, added, changed, removed, warnings, behind } => {
-                writeln!(formatter, "applied: {before} -> {after}")?;
-                for (what, rules) in [("added", added), ("changed", changed), ("removed", removed)] {
-                    if !rules.is_empty() {
-                        writeln!(formatter, "  {what}: {}", rules.join(", "))?;
-                    }
-                }
+            Self::Applied { difference, episodes, behind } => {
+                write!(formatter, "applied: {difference}{episodes}")?;
                 if !behind.is_empty() {
                     writeln!(formatter, "  workers that have not taken it up yet: {behind:?}")?;
                 }
-                write_findings(formatter, warnings)
+                write_findings(formatter, &difference.warnings)
+            }
+            Self::Checked { difference } => {
+                write!(formatter, "would be applied: {difference}")?;
+                write_findings(formatter, &difference.warnings)
             }
             Self::Unchanged { version, warnings } => {
                 writeln!(formatter, "unchanged: {version}")?;
@@ -168,6 +188,19 @@ impl fmt::Display for ReloadOutcome {
             }
             Self::Refused { version, refusal } => writeln!(formatter, "refused, {version} stays:\n{refusal}"),
         }
+    }
+}
+
+impl fmt::Display for Difference {
+    /// All but the warnings.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{} -> {}", self.before, self.after)?;
+        for (what, rules) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
+            if !rules.is_empty() {
+                writeln!(formatter, "  {what}: {}", rules.join(", "))?;
+            }
+        }
+        self.cells.fmt(formatter)
     }
 }
 

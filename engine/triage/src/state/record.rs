@@ -1,12 +1,13 @@
-//! The records of `triage-snapshots` and `triage-journal`. Pure; the format is in `docs/state.md`. What this version does not
-//! know is refused, never guessed.
+//! The records of `triage-snapshots`. Pure; the format is in `docs/state.md`. What this version does not know is refused,
+//! never guessed.
 
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+use triage_core::program::{Limits, Program};
 
-/// The form that this version writes and reads.
-const FORMAT: u32 = 1;
+/// The form that this version writes and reads. A new one is read one release before it is written.
+pub(super) const FORMAT: u32 = 2;
 
 /// Why a record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +18,16 @@ pub(crate) enum FormError {
     /// It is of another version.
     #[error("it is of form {0}, and this version knows form {FORMAT}")]
     Version(u32),
+}
+
+/// A place between two events of a partition: before a reading, after a journal entry. Both only grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    /// The offset of the next reading.
+    pub(crate) next: i64,
+    /// The number of the last journal entry.
+    pub(crate) entry: u64,
 }
 
 /// What a snapshot is of.
@@ -51,63 +62,98 @@ impl Key {
     }
 }
 
-/// Where all snapshots of a partition were taken, and what is the partition's own.
+/// A patient as of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) place: Place,
+    /// The core's own bytes.
+    pub(crate) state: Vec<u8>,
+}
+
+impl Snapshot {
+    /// One byte for the form, eight each for the place, big end first, and the core's bytes.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(17 + self.state.len());
+        bytes.push(FORMAT as u8);
+        bytes.extend(self.place.next.to_be_bytes());
+        bytes.extend(self.place.entry.to_be_bytes());
+        bytes.extend(&self.state);
+        bytes
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, FormError> {
+        let ended = || FormError::Other("it ends too early".to_owned());
+        let (form, bytes) = bytes.split_first().ok_or_else(ended)?;
+        if u32::from(*form) != FORMAT {
+            return Err(FormError::Version((*form).into()));
+        }
+        let (next, bytes) = bytes.split_first_chunk().ok_or_else(ended)?;
+        let (entry, state) = bytes.split_first_chunk().ok_or_else(ended)?;
+        let place = Place { next: i64::from_be_bytes(*next), entry: u64::from_be_bytes(*entry) };
+        Ok(Self { place, state: state.to_vec() })
+    }
+}
+
+/// By what readings are judged: what decides and is not among them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Basis {
+    pub(crate) ruleset: String,
+    pub(crate) value_bytes: usize,
+    pub(crate) skew_ms: i64,
+}
+
+impl Basis {
+    pub(crate) fn new(program: &Program, limits: &Limits) -> Self {
+        let skew_ms = limits.skew_ms.unwrap_or(i64::MAX);
+        Self { ruleset: program.version().to_owned(), value_bytes: limits.value_bytes, skew_ms }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { value_bytes: self.value_bytes, skew_ms: Some(self.skew_ms) }
+    }
+}
+
+/// A place of which the state can be had from the snapshots: of each patient from a snapshot as of there or before, or from
+/// one that is taken in when the readings since have come as far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mark {
     pub(crate) format: u32,
-    /// The offset of the first reading that is not in the snapshots.
-    pub(crate) next: i64,
-    /// The number of the last journal entry that is in them.
-    pub(crate) entry: u64,
-    /// The offset of the first acknowledgement that is not in them.
+    /// Where on `triage-snapshots` this state begins: what stands before is of an earlier one, which was given up.
+    pub(crate) since: i64,
+    pub(crate) place: Place,
+    /// The offset of the first acknowledgement that is not judged there.
     pub(crate) acknowledgement: i64,
-    /// The rule set by which they were judged.
-    pub(crate) ruleset: String,
-    /// The limits by which they were judged.
-    pub(crate) value_bytes: usize,
-    pub(crate) skew_ms: i64,
-    /// The core's own bytes, in hex.
-    pub(crate) own: String,
+    /// Where on `triage-journal` to look for the next entry; it may stand behind that.
+    pub(crate) journal: i64,
+    pub(crate) basis: Basis,
+    pub(crate) own: Own,
+    /// What was the partition's own when the last snapshots were taken, if that was later.
+    pub(crate) latest: Option<Latest>,
 }
 
-impl Mark {
-    pub(crate) fn own(&self) -> Result<Vec<u8>, FormError> {
-        bytes(&self.own).ok_or_else(|| FormError::Other("the partition's bytes are no hex".to_owned()))
-    }
-}
-
-/// Something that happened between two readings.
+/// What is a partition's own, as of a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Entry {
-    pub(crate) format: u32,
-    pub(crate) group: String,
-    /// Counts up from 1, without gaps.
-    pub(crate) number: u64,
-    /// The offset of the reading before which it happened.
-    pub(crate) before: i64,
-    pub(crate) event: Event,
+pub(crate) struct Latest {
+    pub(crate) place: Place,
+    pub(crate) own: Own,
 }
 
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub(crate) enum Event {
-    /// A record of the topic `acknowledgements` was judged.
-    Acknowledgement {
-        offset: i64,
-        /// The Kafka time, in milliseconds since 1970.
-        timestamp: Option<i64>,
-        /// Bytes in hex.
-        key: Option<String>,
-        value: Option<String>,
-    },
-    /// The idle stream's time passed.
-    Advance {
-        /// Until this time, in milliseconds since 1970.
-        to: i64,
-    },
+/// The core's bytes of what is a partition's own, in hex; empty if nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Own(String);
+
+impl Own {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(hex(bytes))
+    }
+
+    pub(crate) fn read(&self) -> Result<Vec<u8>, FormError> {
+        bytes(&self.0).ok_or_else(|| FormError::Other("the partition's bytes are no hex".to_owned()))
+    }
 }
 
 impl Mark {
@@ -119,38 +165,13 @@ impl Mark {
     }
 }
 
-impl Entry {
-    pub(crate) fn new(group: &str, number: u64, before: i64, event: Event) -> Self {
-        Self { format: FORMAT, group: group.to_owned(), number, before, event }
-    }
-
-    /// The offset of the acknowledgement that it is.
-    pub(crate) fn acknowledgement(&self) -> Option<i64> {
-        match self.event {
-            Event::Acknowledgement { offset, .. } => Some(offset),
-            Event::Advance { .. } => None,
-        }
-    }
-
-    /// None if it is another group's, of whatever form, or not after entry `last`.
-    pub(crate) fn read_after(bytes: &[u8], ours: &str, last: u64) -> Result<Option<Self>, FormError> {
-        #[derive(Deserialize)]
-        struct Head {
-            group: String,
-            number: u64,
-        }
-        let head: Head = serde_json::from_slice(bytes).map_err(|error| other(&error))?;
-        if head.group != ours || head.number <= last { Ok(None) } else { read(bytes).map(Some) }
-    }
-}
-
 /// As JSON.
 pub(crate) fn json(record: &impl Serialize) -> Vec<u8> {
     // Texts and numbers under fixed names: there is nothing that JSON cannot hold.
     serde_json::to_vec(record).unwrap_or_default()
 }
 
-fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, FormError> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, FormError> {
     #[derive(Deserialize)]
     struct Head {
         format: u32,
@@ -163,7 +184,7 @@ fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, FormError> {
 }
 
 /// The parser's own words may quote a value, so that only its place is kept.
-fn other(error: &serde_json::Error) -> FormError {
+pub(super) fn other(error: &serde_json::Error) -> FormError {
     FormError::Other(format!("line {}, column {}", error.line(), error.column()))
 }
 
@@ -186,7 +207,6 @@ pub(crate) fn bytes(hex: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -201,44 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn marks_and_entries_read_as_they_are_written() {
-        let mark = Mark {
-            format: Mark::FORMAT,
-            next: 42,
-            entry: 7,
-            acknowledgement: 3,
-            ruleset: "9f2c1a".to_owned(),
-            value_bytes: 1_000_000,
-            skew_ms: 300_000,
-            own: hex(&[1, 0, 255]),
-        };
-        assert_eq!(Mark::read(&json(&mark)), Ok(mark.clone()));
-        assert_eq!(mark.own(), Ok(vec![1, 0, 255]));
-        let value = Some(hex(b"{\"id\":1}\xff"));
-        let events = [
-            Event::Acknowledgement { offset: 3, timestamp: Some(5), key: None, value },
-            Event::Advance { to: 1_700_000_000_123 },
-        ];
-        for event in events {
-            let entry = Entry::new("g", 8, 42, event);
-            let bytes = json(&entry);
-            assert_eq!(Entry::read_after(&bytes, "g", 7), Ok(Some(entry)));
-            assert_eq!((Entry::read_after(&bytes, "g", 8), Entry::read_after(&bytes, "h", 0)), (Ok(None), Ok(None)));
+    fn snapshots_read_as_they_are_written() {
+        for state in [vec![], vec![1, 0, 255]] {
+            let snapshot = Snapshot { place: Place { next: 42, entry: u64::MAX }, state };
+            assert_eq!(Snapshot::read(&snapshot.write()), Ok(snapshot));
         }
-    }
-
-    #[test]
-    fn what_another_version_writes_is_refused() {
-        let newer = br#"{"format":2,"group":"g","number":1,"before":0,"event":{"advance":{"to":1}}}"#;
-        let read = |bytes: &[u8]| Entry::read_after(bytes, "g", 0);
-        assert_eq!(read(newer), Err(FormError::Version(2)));
-        assert_eq!(Entry::read_after(newer, "another", 0), Ok(None));
-        let more = br#"{"format":1,"group":"g","number":1,"before":0,"more":1,"event":{"advance":{"to":1}}}"#;
-        assert!(matches!(read(more), Err(FormError::Other(_))));
-        for foreign in [&b""[..], b"secret", b"[]", b"{}"] {
-            let told = read(foreign).unwrap_err().to_string();
-            assert!(!told.contains("secret"), "{told}");
+        for foreign in [&b""[..], b"\x02", b"\x02234567890123456"] {
+            assert!(matches!(Snapshot::read(foreign), Err(FormError::Other(_))), "{foreign:?}");
         }
-        assert_eq!((bytes("0"), bytes("0g"), bytes("")), (None, None, Some(Vec::new())));
+        assert_eq!(Snapshot::read(b"{}"), Err(FormError::Version(b'{'.into())));
     }
 }

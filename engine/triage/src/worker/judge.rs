@@ -1,12 +1,13 @@
 //! Steps readings, acknowledgements and idle time through the rule set and hands the outputs to the open transaction. The
 //! state goes back with an aborted transaction.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use triage_core::monitor::Observer;
 use triage_core::program::{
-    DeadLetter, Limits, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
+    DeadLetter, Limits, Migration, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
 };
 use triage_core::reading::Record;
 
@@ -16,6 +17,7 @@ use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
+use crate::state::record::Basis;
 use crate::technical;
 
 /// A rule set with the buffers that it needs.
@@ -48,6 +50,8 @@ pub(crate) struct SentCounts {
     pub(crate) derived: Vec<u64>,
     /// By topic of the program.
     pub(crate) alerts: Vec<u64>,
+    /// Alerts that reloads have left behind, by their topic, which the program may not have any more.
+    pub(crate) farewells: BTreeMap<String, u64>,
     /// By position in [`Reason::ALL`].
     pub(crate) dead_letters: [u64; Reason::ALL.len()],
 }
@@ -73,27 +77,17 @@ impl Judge {
         judge
     }
 
-    /// Goes on with another rule set, between two transactions.
-    pub(crate) fn take_up(&mut self, current: Arc<Current>) {
+    /// Goes on with another rule set, between two transactions; what became of the episodes.
+    pub(crate) fn take_up(&mut self, current: Arc<Current>) -> Migration {
         let mut outputs = Outputs::default();
         let migration = current.program.take_over(&self.current.program, &mut self.states, &mut outputs);
-        tracing::info!(
-            kept = migration.kept.len(),
-            started = migration.started.len(),
-            dropped = migration.dropped.len(),
-            moved = migration.moved.len(),
-            resolved = migration.resolved.values().sum::<u64>(),
-            "the state goes on under the new rules"
-        );
-        let topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
-        let alert_topics = std::mem::replace(&mut self.alert_topics, topics);
-        if !outputs.is_empty() {
-            self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
-        }
+        self.alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
         self.observer.take_up(&current.program);
-        self.current = current;
+        let before = std::mem::replace(&mut self.current, current);
+        self.bid_farewell(&before.program, outputs);
         self.workspace = Workspace::default();
         self.forget();
+        migration
     }
 
     /// The transaction has become true.
@@ -114,12 +108,24 @@ impl Judge {
             self.states.drop_partition(*partition);
         }
         self.observer.moved();
+        self.farewells.iter_mut().for_each(|farewell| farewell.gone.extend(partitions));
     }
 
-    /// Takes in partitions that were restored, and what a change of rules meanwhile has to say of them.
-    pub(crate) fn adopt(&mut self, states: States, farewell: Option<(Arc<Program>, Outputs)>) {
+    /// Takes in a partition that was restored under `under`, and what a change of rules before has to say of it.
+    pub(crate) fn adopt(&mut self, mut states: States, under: &Current, farewell: Option<(Arc<Program>, Outputs)>) {
+        if let Some((before, outputs)) = farewell {
+            self.bid_farewell(&before, outputs);
+        }
+        if under.generation != self.current.generation {
+            let mut outputs = Outputs::default();
+            self.current.program.take_over(&under.program, &mut states, &mut outputs);
+            self.bid_farewell(&under.program, outputs);
+        }
         self.states.adopt(states);
-        if let Some((before, outputs)) = farewell.filter(|(_, outputs)| !outputs.is_empty()) {
+    }
+
+    fn bid_farewell(&mut self, before: &Program, outputs: Outputs) {
+        if !outputs.is_empty() {
             let alert_topics = before.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
             self.farewells.push(Farewell { alert_topics, outputs, gone: Vec::new() });
         }
@@ -131,6 +137,15 @@ impl Judge {
 
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// By what readings are judged.
+    pub(crate) fn basis(&self) -> Basis {
+        Basis::new(self.program(), &self.limits)
+    }
+
+    pub(crate) fn current(&self) -> &Arc<Current> {
+        &self.current
     }
 
     /// Whether reloads have something to say that is not committed yet.
@@ -169,11 +184,13 @@ impl Judge {
     }
 
     /// Sends the ends of the episodes of rules that are gone.
-    pub(crate) fn say_farewells(&self, transactions: &Transactions) -> Result<(), TransactionError> {
+    pub(crate) fn say_farewells(&mut self, transactions: &Transactions) -> Result<(), TransactionError> {
         for farewell in &self.farewells {
             for output in farewell.outputs.iter().filter(|output| !farewell.gone.contains(&output.partition)) {
                 let OutputKind::Alert(topic) = output.kind else { continue };
-                transactions.send(sent(&farewell.alert_topics[topic.0 as usize], &farewell.outputs, output))?;
+                let topic = &farewell.alert_topics[topic.0 as usize];
+                transactions.send(sent(topic, &farewell.outputs, output))?;
+                *self.sent.farewells.entry(topic.clone()).or_default() += 1;
             }
         }
         Ok(())

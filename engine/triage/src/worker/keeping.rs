@@ -1,29 +1,24 @@
 //! What a worker keeps beside its readings: how far partitions are and what of their state is to be written, what people
 //! have said, and the time of idle partitions.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use triage_core::program::{Program, States};
+use triage_core::program::States;
 
 use super::idle::Idle;
 use super::judge::Judge;
+use super::taking::Taken;
 use super::words::{MOST_BYTES, Words};
 use crate::config::Config;
-use crate::kafka::consumer::StreamConsumer;
 use crate::kafka::records;
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
-use crate::shared::Shared;
-use crate::state::record::{self, Event, hex};
-use crate::state::{Change, Keeper, RestoreError, Restored, Restorer};
-
-/// How long the group's offsets may take: a transaction of a process that has died must end first.
-const COMMITTED: Duration = Duration::from_secs(90);
+use crate::state::entry::Event;
+use crate::state::record::{self, Basis, hex};
+use crate::state::{Change, Keeper, Restored, Written};
 
 /// What a worker keeps.
 pub(super) struct Keeping {
@@ -39,7 +34,7 @@ pub(super) struct Keeping {
 pub(super) struct Done {
     pub(super) change: Change,
     words: usize,
-    written: Vec<i32>,
+    written: Vec<Written>,
     ended: usize,
 }
 
@@ -50,34 +45,39 @@ impl Keeping {
     }
 
     /// Takes over a partition with its state.
-    pub(super) fn take_over(
-        &mut self,
-        partition: i32,
-        shared: &Shared,
-        stream_partitions: i32,
-        consumer: &StreamConsumer,
-        judge: &mut Judge,
-    ) -> Result<(), RestoreError> {
-        let kafka = |error| RestoreError::Kafka { partition, error };
-        let (committed, acknowledged) = committed(consumer, judge.program(), partition).map_err(kafka)?;
-        let restorer = Restorer {
-            config: &shared.config,
-            program: judge.program(),
-            partition,
-            partitions: stream_partitions,
-            committed,
-            acknowledged,
-            afresh: shared.config.engine.fresh_state && shared.board.begins_afresh(partition),
-        };
-        let Restored { states, place, dirty, farewell } = restorer.restore()?;
-        let patients = states.patients(partition).len();
-        judge.adopt(states, farewell);
+    pub(super) fn take_over(&mut self, taken: Taken, judge: &mut Judge) -> KafkaResult<()> {
+        let Taken { partition, current, restored } = taken;
+        let Restored { states, mut beginning, farewell } = restored;
+        judge.adopt(states, &current, farewell);
         self.ended.retain(|ended| *ended != partition);
-        self.keeper.begin(partition, place, dirty);
-        self.words.begin(partition, place.acknowledgement).map_err(kafka)?;
-        shared.board.has_begun(partition);
-        tracing::info!(partition, next = place.next, patients, "a partition's state is here");
+        if !judge.program().keeps_state() {
+            // The rules keep no state any more since it was asked for.
+            self.ended.push(partition);
+            return Ok(());
+        }
+        let patients = judge.states().patients(partition);
+        tracing::info!(
+            partition,
+            next = beginning.place.next,
+            patients = patients.len(),
+            "a partition's state is here"
+        );
+        if current.generation != judge.generation() {
+            beginning.dirty.extend(patients.into_iter().map(str::to_owned));
+        }
+        self.words.begin(partition, beginning.acknowledgement)?;
+        let bases = [Basis::new(&current.program, &judge.limits()), judge.basis()];
+        self.keeper.begin(partition, beginning, bases);
         Ok(())
+    }
+
+    /// A partition whose state could not be had, and is not asked for any more: the rules keep none.
+    pub(super) fn give_up(&mut self, partition: i32) {
+        tracing::warn!(
+            partition,
+            "the state that was kept of a partition is given up unread: the rules keep none any more"
+        );
+        self.ended.push(partition);
     }
 
     pub(super) fn drop_partitions(&mut self, partitions: &[i32]) {
@@ -92,8 +92,8 @@ impl Keeping {
     }
 
     /// Another rule set has been taken up.
-    pub(super) fn rules_changed(&mut self, states: &States) {
-        self.keeper.all_are_due(states);
+    pub(super) fn rules_changed(&mut self, judge: &Judge) {
+        self.keeper.rules_changed(&judge.basis(), judge.states());
     }
 
     /// The rule set that has been taken up keeps no state.
@@ -101,10 +101,6 @@ impl Keeping {
         let partitions: Vec<i32> = self.keeper.partitions().collect();
         self.drop_partitions(&partitions);
         self.ended = partitions;
-    }
-
-    pub(super) fn keeps(&self, partition: i32) -> bool {
-        self.keeper.next(partition).is_some()
     }
 
     pub(super) fn read_words(&mut self) -> Result<(), KafkaError> {
@@ -117,8 +113,8 @@ impl Keeping {
         something || !self.idle.steps(states, |_| false).is_empty()
     }
 
-    /// Before the readings of a transaction: what people have said, then the time of idle partitions. `ends` has the
-    /// next reading of the partitions that readings are judged of.
+    /// Before the readings of a transaction: by what they are judged, where that is new; what people have said; then the time
+    /// of idle partitions. `ends` has the next reading of the partitions that readings are judged of.
     pub(super) fn happen(
         &mut self,
         judge: &mut Judge,
@@ -129,6 +125,9 @@ impl Keeping {
         let mut done = Done { change, ended: self.ended.len(), ..Done::default() };
         for partition in &self.ended {
             transactions.send(own(SNAPSHOTS, *partition, Some(&self.keeper.mark_key()), None))?;
+        }
+        for (partition, basis) in self.keeper.unsaid() {
+            self.write_down(partition, Event::Basis(basis), &mut done, transactions)?;
         }
         for word in self.words.waiting() {
             judge.acknowledge(&records::record(word), transactions)?;
@@ -164,30 +163,46 @@ impl Keeping {
         done: &mut Done,
         transactions: &Transactions,
     ) -> Result<(), TransactionError> {
-        let snapshots = self.keeper.snapshots(judge.program(), judge.states(), &judge.limits(), &done.change);
-        for (partition, snapshots) in snapshots {
-            for (key, value) in &snapshots {
-                transactions.send(own(SNAPSHOTS, partition, Some(key), value.as_deref()))?;
+        done.written = self.keeper.write(judge.program(), judge.states(), &done.change);
+        for written in &done.written {
+            for (key, value) in &written.records {
+                transactions.send(own(SNAPSHOTS, written.partition, Some(key), value.as_deref()))?;
             }
-            done.written.push(partition);
         }
         Ok(())
     }
 
     /// The transaction has committed; the states have not been yet.
-    pub(super) fn commit(&mut self, states: &States, done: &Done) {
-        self.keeper.commit(states, &done.change, &done.written);
+    pub(super) fn commit(&mut self, states: &States, done: Done, transactions: &Transactions) {
+        self.keeper.commit(states, &done.change, done.written);
+        for (partition, end) in transactions.journaled() {
+            self.keeper.journaled(partition, end);
+        }
         self.words.done(done.words);
         self.ended.drain(..done.ended);
     }
 
-    /// The next reading of every partition that the transaction writes for. Those without a reading of theirs are committed all
+    /// What the group commits: of every partition that the transaction writes for, the next reading, with the number of the
+    /// last journal entry noted beside it; and the next acknowledgements. Partitions without a reading of theirs are committed all
     /// the same: so the broker refuses a member that the group has put out, whatever it writes.
-    pub(super) fn places(&self, done: &Done) -> BTreeMap<i32, i64> {
-        let Change { ends, entries, .. } = &done.change;
-        let touched = entries.keys().chain(&done.written);
-        let without_reading = touched.filter_map(|partition| Some((*partition, self.keeper.next(*partition)?)));
-        without_reading.chain(ends.iter().map(|(partition, next)| (*partition, *next))).collect()
+    pub(super) fn offsets(&self, stream: &str, done: &Done) -> KafkaResult<TopicPartitionList> {
+        let Change { ends, entries, acknowledged } = &done.change;
+        let written = done.written.iter().map(|written| &written.partition);
+        let partitions: BTreeSet<i32> = ends.keys().chain(entries.keys()).chain(written).copied().collect();
+        let mut offsets = TopicPartitionList::with_capacity(partitions.len() + acknowledged.len());
+        for partition in partitions {
+            let kept = self.keeper.place_after(partition, &done.change);
+            let Some(next) = kept.map(|place| place.next).or(ends.get(&partition).copied()) else { continue };
+            let mut place = offsets.add_partition(stream, partition);
+            place.set_offset(Offset::Offset(next))?;
+            if let Some(kept) = kept {
+                place.set_metadata(kept.entry.to_string());
+            }
+        }
+        for (partition, next) in acknowledged {
+            offsets.add_partition_offset(ACKNOWLEDGEMENTS, *partition, Offset::Offset(*next))?;
+        }
+        Ok(offsets)
     }
 }
 
@@ -206,18 +221,4 @@ fn event(word: &OwnedMessage) -> Event {
 
 fn is_too_large(word: &OwnedMessage) -> bool {
     word.key().map_or(0, <[u8]>::len) + word.payload().map_or(0, <[u8]>::len) > MOST_BYTES
-}
-
-/// The offsets that the group has committed of a partition: of the stream, and of the acknowledgements. Waits while a
-/// transaction is open that may change them.
-fn committed(consumer: &StreamConsumer, program: &Program, partition: i32) -> KafkaResult<(Option<i64>, Option<i64>)> {
-    let mut places = TopicPartitionList::new();
-    places.add_partition(program.stream(), partition);
-    places.add_partition(ACKNOWLEDGEMENTS, partition);
-    let committed = consumer.committed_offsets(places, COMMITTED)?;
-    let of = |topic: &str| match committed.find_partition(topic, partition).map(|place| place.offset()) {
-        Some(Offset::Offset(offset)) => Some(offset),
-        _ => None,
-    };
-    Ok((of(program.stream()), of(ACKNOWLEDGEMENTS)))
 }

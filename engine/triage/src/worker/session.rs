@@ -7,17 +7,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use triage_core::reading::Record;
 
 use super::WorkerError;
 use super::batch::{Batch, Pace, places};
 use super::judge::Judge;
 use super::keeping::Keeping;
+use super::taking::Taking;
 use crate::kafka::consumer::{Event, StreamConsumer, is_passing, subscribe};
 use crate::kafka::properties;
 use crate::kafka::rights::explained;
-use crate::kafka::topics::{ACKNOWLEDGEMENTS, Layout};
+use crate::kafka::topics::Layout;
 use crate::kafka::transaction::{TransactionError, Transactions};
 use crate::metrics::Committed;
 use crate::shared::{Position, Shared, WorkerState};
@@ -31,9 +32,6 @@ const OPENING: Duration = Duration::from_secs(5);
 
 /// How long a rewind may take.
 const REWINDING: Duration = Duration::from_secs(10);
-
-/// How long a partition waits that cannot be taken over.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// After so many aborts in a row the worker is not ready, and says why.
 const TROUBLE: u32 = 3;
@@ -75,24 +73,20 @@ pub(crate) struct Session<'c> {
     /// How many transactions in a row were aborted.
     aborts: u32,
     trouble: Option<String>,
-    /// Partitions whose state cannot be had.
-    unrestored: BTreeMap<i32, Unrestored>,
+    /// Partitions whose state is not here yet.
+    taking: Taking,
     committed: BTreeMap<i32, i64>,
-}
-
-/// When a partition is tried again, and why it could not be taken over.
-struct Unrestored {
-    retry: Instant,
-    error: String,
 }
 
 impl<'c> Session<'c> {
     pub(crate) fn new(index: usize, shared: &'c Arc<Shared>, clients: &'c Clients) -> Result<Self, WorkerError> {
+        let judge = Judge::new(shared.current.load_full(), &shared.config, clients.partitions);
+        let taking = Taking::new(index, shared, judge.limits(), clients.partitions).map_err(WorkerError::Thread)?;
         let session = Self {
             index,
             shared,
             clients,
-            judge: Judge::new(shared.current.load_full(), &shared.config, clients.partitions),
+            judge,
             keeping: Keeping::new(&shared.config).map_err(WorkerError::Open)?,
             pace: Pace::new(shared.config.engine.batch_age),
             backoff: after_abort(),
@@ -100,7 +94,7 @@ impl<'c> Session<'c> {
             joined: false,
             aborts: 0,
             trouble: None,
-            unrestored: BTreeMap::new(),
+            taking,
             committed: BTreeMap::new(),
         };
         session.announce();
@@ -114,8 +108,8 @@ impl<'c> Session<'c> {
             self.shared.technical.went_round(self.index);
             batch.clear();
             self.gather(&mut batch)?;
-            self.take_up(&[])?;
-            self.retry()?;
+            self.take_up(&mut batch)?;
+            self.take_over()?;
             self.keeping.read_words().map_err(WorkerError::Consume)?;
             if !batch.is_empty() || self.judge.has_farewells() || self.keeping.has_work(self.judge.states()) {
                 self.transact(&batch)?;
@@ -134,84 +128,82 @@ impl<'c> Session<'c> {
         self.forget_partitions(&partitions);
     }
 
-    /// Between two transactions, and nowhere else, a new rule set is taken up. After gathering: a partition that another
-    /// worker has just given up is never judged by an older rule set than it was there. `except` are partitions that are taken
-    /// over anyway.
-    fn take_up(&mut self, except: &[i32]) -> Result<(), WorkerError> {
+    /// Between two transactions, and nowhere else, a new rule set is taken up. After gathering, and before new partitions are
+    /// asked for: one that another worker has just given up is never judged by an older rule set than it was there.
+    fn take_up(&mut self, batch: &mut Batch<'c>) -> Result<(), WorkerError> {
         let current = self.shared.current.load();
         if current.generation == self.judge.generation() {
             return Ok(());
         }
         let (kept, keeps) = (self.judge.program().keeps_state(), current.program.keeps_state());
-        self.judge.take_up(Arc::clone(&current));
+        let migration = self.judge.take_up(Arc::clone(&current));
+        tracing::info!(
+            worker = self.index,
+            moved = migration.moved.values().sum::<u64>(),
+            resolved = migration.resolved.values().sum::<u64>(),
+            "open episodes go on under the new rules"
+        );
+        self.shared.board.took_over(migration);
         match (kept, keeps) {
-            (true, true) => self.keeping.rules_changed(self.judge.states()),
+            (true, true) => self.keeping.rules_changed(&self.judge),
             (true, false) => self.keeping.end(),
-            (false, true) => {
-                let assigned = self.clients.consumer.assignment().map_err(WorkerError::Consume)?;
-                let ours = assigned.elements().into_iter().map(|place| place.partition());
-                for partition in ours.filter(|partition| !except.contains(partition)) {
-                    self.take_over(partition)?;
-                }
-            }
+            (false, true) => self.hold(batch)?,
             (false, false) => {}
         }
         self.announce();
         Ok(())
     }
 
-    /// Lets readings of new partitions come, once their state is here.
-    fn assigned(&mut self, partitions: &[i32]) -> Result<(), WorkerError> {
-        self.shared.technical.assigned(self.index, partitions);
-        // Their last owner may have judged by the newest rules, and its state is of those.
-        self.take_up(partitions)?;
-        for partition in partitions {
-            self.take_over(*partition)?;
-        }
-        self.member(true);
+    /// The rules keep state from now on: nothing of our partitions is judged before it has begun.
+    fn hold(&mut self, batch: &mut Batch<'c>) -> Result<(), WorkerError> {
+        let assigned = self.clients.consumer.assignment().map_err(WorkerError::Consume)?;
+        self.clients.consumer.pause(&assigned).map_err(WorkerError::Consume)?;
+        self.rewind(batch)?;
+        batch.clear();
+        assigned.elements().iter().for_each(|place| self.taking.expect(place.partition()));
         Ok(())
     }
 
-    /// A partition whose state cannot be had stays paused and is tried again; the others go on.
-    fn take_over(&mut self, partition: i32) -> Result<(), WorkerError> {
-        self.unrestored.remove(&partition);
-        if self.judge.program().keeps_state() && !self.keeping.keeps(partition) {
-            let clients = self.clients;
-            let taken =
-                self.keeping.take_over(partition, self.shared, clients.partitions, &clients.consumer, &mut self.judge);
-            if let Err(error) = taken {
-                tracing::error!(worker = self.index, partition, %error, "a partition cannot be taken over, and is tried again");
-                let retry = Instant::now() + RETRY;
-                self.unrestored.insert(partition, Unrestored { retry, error: error.to_string() });
-                self.announce();
-                return Ok(());
-            }
+    /// Takes over the partitions whose state has come, and asks for those that are expected. The others go on meanwhile.
+    fn take_over(&mut self) -> Result<(), WorkerError> {
+        let arrived = self.taking.arrived()?;
+        let due = self.taking.due();
+        if arrived.is_empty() && due.is_empty() {
+            return Ok(());
         }
-        let mut place = TopicPartitionList::new();
-        place.add_partition(self.judge.program().stream(), partition);
-        self.clients.consumer.resume(&place).map_err(WorkerError::Consume)?;
+        for taken in arrived.into_iter().flatten() {
+            let partition = taken.partition;
+            self.keeping.take_over(taken, &mut self.judge).map_err(WorkerError::Consume)?;
+            self.shared.board.has_begun(partition);
+            self.resume(partition)?;
+        }
+        for partition in due {
+            if self.judge.program().keeps_state() {
+                self.taking.ask(partition, self.judge.current(), self.shared);
+                continue;
+            }
+            if self.taking.drop_partitions(&[partition]) {
+                self.keeping.give_up(partition);
+            }
+            self.resume(partition)?;
+        }
         self.announce();
         Ok(())
     }
 
-    fn retry(&mut self) -> Result<(), WorkerError> {
-        let now = Instant::now();
-        let due: Vec<i32> = self
-            .unrestored
-            .iter()
-            .filter(|(_, waiting)| waiting.retry <= now)
-            .map(|(partition, _)| *partition)
-            .collect();
-        due.into_iter().try_for_each(|partition| self.take_over(partition))
+    /// Lets readings of a partition come.
+    fn resume(&mut self, partition: i32) -> Result<(), WorkerError> {
+        let mut place = TopicPartitionList::new();
+        place.add_partition(self.judge.program().stream(), partition);
+        self.clients.consumer.resume(&place).map_err(WorkerError::Consume)
     }
 
     fn announce(&self) {
         let Self { connected, joined, .. } = *self;
-        let unrestored = self.unrestored.values().map(|waiting| waiting.error.as_str());
-        let trouble: Vec<&str> = self.trouble.as_deref().into_iter().chain(unrestored).collect();
+        let trouble: Vec<&str> = self.trouble.as_deref().into_iter().chain(self.taking.troubles()).collect();
         let trouble = Some(trouble.join("; ")).filter(|trouble| !trouble.is_empty());
-        let generation = self.judge.generation();
-        let state = WorkerState::Running { generation, connected, joined, trouble };
+        let (generation, restoring) = (self.judge.generation(), self.taking.partitions());
+        let state = WorkerState::Running { generation, connected, joined, restoring, trouble };
         self.shared.board.set(self.index, state);
     }
 
@@ -281,12 +273,16 @@ impl<'c> Session<'c> {
         match event {
             Event::Assigned(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions assigned");
-                self.assigned(&partitions)?;
+                self.shared.technical.assigned(self.index, &partitions);
+                partitions.iter().for_each(|partition| self.taking.expect(*partition));
+                self.joined = true;
+                self.announce();
             }
             Event::Revoked(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions revoked");
                 batch.drop_partitions(&partitions);
                 self.forget_partitions(&partitions);
+                self.announce();
             }
             Event::Lost(partitions) => {
                 tracing::warn!(
@@ -296,7 +292,8 @@ impl<'c> Session<'c> {
                 );
                 batch.drop_partitions(&partitions);
                 self.forget_partitions(&partitions);
-                self.member(false);
+                self.joined = false;
+                self.announce();
             }
             Event::Ends(ends) => self.measure_lag(&ends),
             Event::Connected(connected) => self.connection(connected),
@@ -304,18 +301,11 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    fn member(&mut self, joined: bool) {
-        if joined != self.joined {
-            self.joined = joined;
-            self.announce();
-        }
-    }
-
     fn forget_partitions(&mut self, partitions: &[i32]) {
         self.shared.technical.withdrawn(self.index, partitions);
         self.judge.drop_partitions(partitions);
         self.keeping.drop_partitions(partitions);
-        self.unrestored.retain(|partition, _| !partitions.contains(partition));
+        self.taking.drop_partitions(partitions);
         for partition in partitions {
             self.committed.remove(partition);
             if self.shared.board.withdraw(*partition, self.index) {
@@ -375,16 +365,12 @@ impl<'c> Session<'c> {
         let Clients { consumer, transactions, .. } = self.clients;
         transactions.begin()?;
         self.judge.say_farewells(transactions)?;
-        let mut done = self.keeping.happen(&mut self.judge, batch.ends(), transactions)?;
+        let ends = batch.ends();
+        let mut done = self.keeping.happen(&mut self.judge, ends.clone(), transactions)?;
         self.judge.judge(records, transactions)?;
         self.keeping.write(&self.judge, &mut done, transactions)?;
         let sent = Instant::now();
-        let next = self.keeping.places(&done);
-        let mut offsets = places(self.judge.program().stream(), &next).map_err(TransactionError::Abort)?;
-        for (partition, next) in &done.change.acknowledged {
-            let added = offsets.add_partition_offset(ACKNOWLEDGEMENTS, *partition, Offset::Offset(*next));
-            added.map_err(TransactionError::Abort)?;
-        }
+        let offsets = self.keeping.offsets(self.judge.program().stream(), &done).map_err(TransactionError::Abort)?;
         let Some(group) = consumer.group_metadata() else {
             return Err(TransactionError::Abort(KafkaError::Canceled));
         };
@@ -393,9 +379,9 @@ impl<'c> Session<'c> {
             return Err(TransactionError::Lost);
         }
         transactions.commit(&offsets, &group)?;
-        self.keeping.commit(self.judge.states(), &done);
+        self.keeping.commit(self.judge.states(), done, transactions);
         self.judge.commit();
-        self.publish(records, done.change.ends, begun, sent);
+        self.publish(records, ends, begun, sent);
         Ok(())
     }
 

@@ -98,6 +98,10 @@ fn between(entry: &Entry, partition: i32, happen: &mut impl FnMut(Event<'_>, Opt
     if let Some(to) = entry.event["advance"]["to"].as_i64() {
         return happen(Event::Advance { partition, to }, None);
     }
+    if entry.event["basis"].is_object() {
+        // One rule set judges all of it.
+        return;
+    }
     let word = &entry.event["acknowledgement"];
     let bytes = |name: &str| {
         let hex = word[name].as_str()?.as_bytes().chunks(2);

@@ -189,6 +189,13 @@ impl Bed {
         }
     }
 
+    /// How many committed records a topic has, and how many bytes of keys and values.
+    pub(crate) fn size(&self, topic: &str) -> (usize, usize) {
+        let seen = self.look(topic);
+        let bytes = |seen: &Seen| [&seen.key, &seen.value].into_iter().flatten().map(Vec::len).sum::<usize>();
+        (seen.len(), seen.iter().map(bytes).sum())
+    }
+
     fn look(&self, topic: &str) -> Vec<Seen> {
         let consumer: BaseConsumer =
             self.client().set("group.id", "reader").set("isolation.level", "read_committed").create().unwrap();
@@ -231,6 +238,11 @@ impl Readings {
             record = again;
             self.producer.poll(Duration::from_millis(5));
         }
+    }
+
+    /// Lets what is waiting go out.
+    pub(crate) fn poll(&self) {
+        self.producer.poll(Duration::ZERO);
     }
 
     pub(crate) fn flush(&self) {

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -27,12 +27,23 @@ pub(crate) struct Arguments {
     /// For how many seconds latency is measured, after two that do not count
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) latency_seconds: u32,
-    /// The folder of the rules that the hand-written program has by hand
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e"))]
-    pub(crate) rules: PathBuf,
+    /// Compare the engine with itself instead, under rules that keep state: what keeping it costs
+    #[arg(long)]
+    pub(crate) state: bool,
+    /// With `--state`: how long after a sweep of snapshots the next begins
+    #[arg(long, default_value = "2s")]
+    pub(crate) snapshot_age: String,
+    /// The folder of the rules; by default those that the hand-written program has by hand, or, with `--state`, such as keep it
+    #[arg(long)]
+    rules: Option<PathBuf>,
 }
 
 impl Arguments {
     /// Fewer are through before anything can be measured.
     pub(crate) const FEWEST: usize = 50_000;
+
+    pub(crate) fn rules(&self) -> PathBuf {
+        let folder = if self.state { "e2e-state" } else { "e2e" };
+        self.rules.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+    }
 }

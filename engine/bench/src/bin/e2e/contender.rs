@@ -13,17 +13,11 @@ use crate::services::Process;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Engine = 0,
-    ByHand = 1,
+    Other = 1,
 }
 
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Engine => "triage run",
-            Self::ByHand => "by hand",
-        }
-    }
-}
+/// Longer than any round: after the first there is no other sweep of snapshots.
+const NEVER: &str = "24h";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContenderError {
@@ -43,25 +37,36 @@ pub(crate) enum ContenderError {
 #[derive(Debug)]
 pub(crate) struct Contender {
     pub(crate) kind: Kind,
+    pub(crate) name: &'static str,
     program: PathBuf,
     rules: PathBuf,
     workers: u32,
+    /// None: it is not the engine.
+    snapshot_age: Option<String>,
 }
 
 impl Contender {
-    /// The engine and the hand-written program, from the folder in which this program was built.
+    /// The engine, and the hand-written program or an engine that writes no state down, from the folder in which this program
+    /// was built.
     pub(crate) fn both(arguments: &Arguments) -> Result<[Self; 2], ContenderError> {
         let here = std::env::current_exe()?;
         let folder = here.parent().unwrap_or(Path::new(""));
-        let rules = arguments.rules.canonicalize()?;
-        let contender = |kind, name: &str| {
-            let program = folder.join(name);
+        let rules = arguments.rules();
+        let rules = rules.canonicalize()?;
+        let contender = |kind, name, program: &str, snapshot_age: Option<&str>| {
+            let program = folder.join(program);
             if !program.exists() {
                 return Err(ContenderError::Missing(program));
             }
-            Ok(Self { kind, program, rules: rules.clone(), workers: arguments.workers })
+            let snapshot_age = snapshot_age.map(str::to_owned);
+            Ok(Self { kind, name, program, rules: rules.clone(), workers: arguments.workers, snapshot_age })
         };
-        Ok([contender(Kind::Engine, "triage")?, contender(Kind::ByHand, "by-hand")?])
+        if arguments.state {
+            let kept = contender(Kind::Engine, "state kept", "triage", Some(&arguments.snapshot_age))?;
+            return Ok([kept, contender(Kind::Other, "state not kept", "triage", Some(NEVER))?]);
+        }
+        let engine = contender(Kind::Engine, "triage run", "triage", Some("30s"))?;
+        Ok([engine, contender(Kind::Other, "by hand", "by-hand", None)?])
     }
 
     /// Starts it with a working folder of its own, in which its log is.
@@ -69,24 +74,25 @@ impl Contender {
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("log");
         let mut command = Command::new(&self.program);
-        match self.kind {
-            Kind::Engine => self.engine(&mut command, bootstrap, group),
-            Kind::ByHand => {
+        match &self.snapshot_age {
+            Some(age) => self.engine(&mut command, bootstrap, group, age),
+            None => {
                 command.args(["--bootstrap-servers", bootstrap, "--group", group]);
             }
         }
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         let child = command.spawn()?;
-        Ok(Running { name: self.kind.name(), id: child.id(), process: child.into(), log, _folder: folder })
+        Ok(Running { name: self.name, id: child.id(), process: child.into(), log, _folder: folder })
     }
 
-    fn engine(&self, command: &mut Command, bootstrap: &str, group: &str) {
+    fn engine(&self, command: &mut Command, bootstrap: &str, group: &str, snapshot_age: &str) {
         command.args(["run", "--listen", "127.0.0.1:0", "--bootstrap-servers", bootstrap, "--rules"]).arg(&self.rules);
         for setting in [
             format!("kafka.group={group}"),
             "kafka.transactional_id_prefix=bench".to_owned(),
             "kafka.partitions=4".to_owned(),
             format!("engine.workers={}", self.workers),
+            format!("engine.snapshot_age={snapshot_age}"),
             "engine.batch_size=10000".to_owned(),
             "engine.batch_age=50ms".to_owned(),
         ] {

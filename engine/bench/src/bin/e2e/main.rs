@@ -74,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<Report, Failure> {
         return Err(Failure::Unset("SERVICES_KAFKA_LIBS"));
     }
     let contenders = Contender::both(arguments)?;
-    let mut report = Report::new(arguments.readings, Machine::look());
+    let mut report = Report::new(arguments, contenders.each_ref().map(|contender| contender.name));
     eprintln!("starting Apache Kafka");
     let kafka = services::Kafka::start();
     let bootstrap = kafka.bootstrap();
@@ -83,13 +83,13 @@ fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let mut bench = Bench::new(&bootstrap, arguments);
     for round in 0..arguments.rounds {
         // Who goes first changes: a broker that warms up or slows down favours nobody.
-        let order = if round % 2 == 0 { [Kind::Engine, Kind::ByHand] } else { [Kind::ByHand, Kind::Engine] };
+        let order = if round % 2 == 0 { [Kind::Engine, Kind::Other] } else { [Kind::Other, Kind::Engine] };
         for kind in order {
             let measured = bench.round(round, &contenders[kind as usize])?;
             report.add(kind, measured);
         }
     }
-    for kind in [Kind::Engine, Kind::ByHand] {
+    for kind in [Kind::Engine, Kind::Other] {
         let delays = bench.latency(&contenders[kind as usize], arguments)?;
         report.set_latency(kind, delays);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::arguments::Arguments;
 use crate::contender::Kind;
 use crate::latency::Delays;
 use crate::machine::Machine;
@@ -13,6 +14,9 @@ const CEILING: f64 = 7.5;
 #[derive(Debug)]
 pub(crate) struct Report {
     readings: usize,
+    /// Whether it is about what keeping state costs.
+    state: bool,
+    names: [&'static str; 2],
     before: Machine,
     after: Option<Machine>,
     rounds: [Vec<Measured>; 2],
@@ -20,8 +24,17 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(readings: usize, before: Machine) -> Self {
-        Self { readings, before, after: None, rounds: [Vec::new(), Vec::new()], delays: Default::default() }
+    pub(crate) fn new(arguments: &Arguments, names: [&'static str; 2]) -> Self {
+        let (readings, state) = (arguments.readings, arguments.state);
+        Self {
+            readings,
+            state,
+            names,
+            before: Machine::look(),
+            after: None,
+            rounds: [Vec::new(), Vec::new()],
+            delays: Default::default(),
+        }
     }
 
     pub(crate) fn add(&mut self, kind: Kind, measured: Measured) {
@@ -50,7 +63,7 @@ impl Report {
         writeln!(
             f,
             "| {} | {:.0} | {:.2} | {} | {peak:.0} | {} / {} / {} |",
-            kind.name(),
+            self.names[kind as usize],
             self.median(kind, |round| round.per_second),
             self.median(kind, |round| round.cpu_per_million),
             cpu.join(", "),
@@ -74,9 +87,12 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "|---|--:|--:|--:|--:|--:|")?;
         self.row(f, Kind::Engine)?;
-        self.row(f, Kind::ByHand)?;
+        self.row(f, Kind::Other)?;
         let [engine, by_hand] =
-            [Kind::Engine, Kind::ByHand].map(|kind| self.median(kind, |round| round.cpu_per_million));
+            [Kind::Engine, Kind::Other].map(|kind| self.median(kind, |round| round.cpu_per_million));
+        if self.state {
+            return write!(f, "\nKeeping state costs {:.1} % of the CPU without.", (engine / by_hand - 1.0) * 100.0);
+        }
         writeln!(f, "\nThe engine needs {:.2} times the CPU of the hand-written program.", engine / by_hand)?;
         let verdict = if by_hand <= CEILING { "counts" } else { "does not count" };
         write!(f, "By hand {by_hand:.2} CPU s per million: it {verdict} as the ceiling (at most {CEILING}).")

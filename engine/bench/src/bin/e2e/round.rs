@@ -42,7 +42,7 @@ impl Bench {
 
     pub(crate) fn round(&mut self, round: u32, contender: &Contender) -> Result<Measured, Failure> {
         self.rounds = round;
-        let name = contender.kind.name();
+        let name = contender.name;
         let group = group(contender, round);
         let begin = ends(&self.bootstrap)?;
         let mut running = contender.start(&self.bootstrap, &group)?;
@@ -64,8 +64,8 @@ impl Bench {
         self.wait_until_judged(&mut running, &group)?;
         let delays = watch(&self.bootstrap, arguments.rate, arguments.latency_seconds)?;
         running.assert_runs()?;
-        eprintln!("latency: {}: {} alerts seen", contender.kind.name(), delays.len());
-        if delays.is_empty() { Err(Failure::Unseen(contender.kind.name())) } else { Ok(delays) }
+        eprintln!("latency: {}: {} alerts seen", contender.name, delays.len());
+        if delays.is_empty() { Err(Failure::Unseen(contender.name)) } else { Ok(delays) }
     }
 
     fn compare(&mut self, name: &'static str, counts: Counts) -> Result<(), Failure> {

@@ -20,7 +20,8 @@ pub(crate) struct Lets {
 }
 
 const ORDERS: [&str; 4] = [">", "<", ">=", "<="];
-const DURATIONS: [&str; 9] = ["1m", "2m", "5m", "10m", "15m", "300s", "0.5h", "60000ms", "90s"];
+/// Durations of one reading to many.
+pub(crate) const DURATIONS: [&str; 9] = ["1m", "2m", "5m", "10m", "15m", "300s", "0.5h", "60000ms", "90s"];
 
 /// A duration.
 pub(crate) fn duration(tape: &mut Tape) -> &'static str {

@@ -15,8 +15,8 @@ const YEAR: i64 = 365 * 24 * 60 * MINUTE;
 const GAPS: [i64; 14] = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 5, 10, 31];
 
 /// Traffic that is drawn step by step.
-pub(crate) struct Traffic<'a> {
-    ward: &'a Ward,
+pub(crate) struct Traffic {
+    ward: Ward,
     patients: i64,
     /// Whether hardly anything but readings comes, so that batches are long.
     busy: bool,
@@ -29,12 +29,12 @@ pub(crate) struct Traffic<'a> {
     open: Vec<(String, i32)>,
 }
 
-impl<'a> Traffic<'a> {
+impl Traffic {
     /// Before anything has happened.
-    pub(crate) fn new(tape: &mut Tape, ward: &'a Ward) -> Self {
+    pub(crate) fn new(tape: &mut Tape, ward: &Ward) -> Self {
         let now = 1_700_000_040_000;
         Self {
-            ward,
+            ward: ward.clone(),
             patients: 1 + tape.pick(5) as i64,
             busy: tape.chance(20),
             now,
@@ -42,6 +42,11 @@ impl<'a> Traffic<'a> {
             ids: Vec::new(),
             open: Vec::new(),
         }
+    }
+
+    /// Learns that other rules run.
+    pub(crate) fn edited(&mut self, ward: &Ward) {
+        self.ward = ward.clone();
     }
 
     /// Learns that an alert was sent, and whether it waits for an acknowledgement.
@@ -119,7 +124,8 @@ impl<'a> Traffic<'a> {
         let (id, partition) = match (tape.pick(8), self.ids.len()) {
             (0, _) | (_, 0) => {
                 let partition = tape.pick(self.ward.partitions as usize) as i32;
-                let (offset, rule) = (tape.between(40, 60), self.ward.rules.first().map_or("no.such", String::as_str));
+                let names = self.ward.names();
+                let (offset, rule) = (tape.between(40, 60), names.first().map_or("no.such", String::as_str));
                 (format!("{}/{partition}/{offset}@{}/{rule}", self.ward.stream, self.now), partition)
             }
             (1, known) => self.ids[tape.pick(known)].clone(),
@@ -152,8 +158,9 @@ impl<'a> Traffic<'a> {
     }
 
     fn pause(&mut self, tape: &mut Tape) -> Happening {
-        let of = match self.ward.rules.len() {
-            rules if rules > 0 && tape.chance(60) => format!("\"rule\":\"{}\"", self.ward.rules[tape.pick(rules)]),
+        let names = self.ward.names();
+        let of = match names.len() {
+            rules if rules > 0 && tape.chance(60) => format!("\"rule\":\"{}\"", names[tape.pick(rules)]),
             _ => format!("\"patient\":\"{}\"", tape.between(0, self.patients - 1)),
         };
         let until = self.now + tape.one::<i64>(&[&5, &10, &2, &30, &-1, &0]) * MINUTE;

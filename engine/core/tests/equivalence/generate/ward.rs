@@ -6,20 +6,43 @@ use super::Tape;
 use super::past::{Lets, duration};
 
 /// A random rule set over time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ward {
-    /// The files in path order.
-    pub(crate) files: Vec<SourceFile>,
     /// The stream's name.
     pub(crate) stream: &'static str,
     /// The name of the field that is the patient, if there is one.
     pub(crate) key: Option<&'static str>,
     /// The name of the field that is the time, if there is one.
     pub(crate) event: Option<&'static str>,
-    /// The names of the rules that have one.
-    pub(crate) rules: Vec<String>,
     /// How many partitions the stream has.
     pub(crate) partitions: i32,
+    /// The declaration of the stream.
+    pub(super) declared: String,
+    /// The declarations of topics.
+    pub(super) topics: Vec<&'static str>,
+    /// `let`s by name, those that no rule needs among them.
+    pub(super) lets: Vec<(String, String)>,
+    /// The rules in order.
+    pub(super) rules: Vec<Written>,
+    /// How many rules stand in the first file.
+    pub(super) split: usize,
+    /// The two files.
+    pub(super) paths: [&'static str; 2],
+    /// Whether there are comments.
+    pub(super) commented: bool,
+    /// What makes it no rule set at all.
+    pub(super) mistake: &'static str,
+}
+
+/// A rule as it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) topic: &'static str,
+    /// Behind the dot.
+    pub(super) name: Option<String>,
+    pub(super) condition: String,
+    /// `alert …` and what stands behind it.
+    pub(super) clauses: Vec<String>,
 }
 
 /// A rule set made from the tape.
@@ -28,21 +51,50 @@ pub(crate) fn ward(tape: &mut Tape) -> Ward {
     let key = (!tape.chance(10)).then(|| tape.one(&["patient", "patient", "pid"]));
     let event = (!tape.chance(10)).then(|| tape.one(&["ts", "ts", "taken"]));
     let partitions = 1 + tape.pick(3) as i32;
-    let (lets, written) = lets(tape, key);
-    let mut names = Vec::new();
-    let rules: Vec<String> = (0..=tape.pick(6)).map(|at| rule(tape, &lets, at, key, &mut names)).collect();
+    let (known, lets) = lets(tape, key);
+    let rules: Vec<Written> = (0..=tape.pick(6)).map(|at| rule(tape, &known, at, key)).collect();
     let split = tape.pick(rules.len() + 1);
-    let mut first = vec![declared(tape, stream, key, event), TOPICS.into()];
-    first.extend(rules[..split].iter().cloned());
-    let mut second = used(written, &rules.join("\n"));
-    second.extend(rules[split..].iter().cloned());
-    let files = [("rules/a.rules", first), ("rules/b.rules", second)];
-    let files = files.into_iter().filter(|(_, items)| !items.is_empty());
-    let files = files.map(|(path, items)| SourceFile { path: path.into(), text: items.join("\n") + "\n" }).collect();
-    Ward { files, stream, key, event, rules: names, partitions }
+    let declared = declared(tape, stream, key, event);
+    let (topics, paths) = (TOPICS.to_vec(), ["rules/a.rules", "rules/b.rules"]);
+    Ward { stream, key, event, partitions, declared, topics, lets, rules, split, paths, commented: false, mistake: "" }
 }
 
-const TOPICS: &str = "topic vitals {\n  fields bp, temp\n  notify \"nurse\"\n}\ntopic stroke {\n  fields all\n}";
+impl Ward {
+    /// The files in path order.
+    pub(crate) fn files(&self) -> Vec<SourceFile> {
+        let texts: Vec<String> = self.rules.iter().map(Written::text).collect();
+        let split = self.split.min(texts.len());
+        let mut first = vec![self.declared.clone()];
+        first.extend(self.topics.iter().map(|&topic| topic.into()));
+        first.extend(texts[..split].iter().cloned());
+        let mut second = used(&self.lets, &texts.join("\n"));
+        second.extend(texts[split..].iter().cloned());
+        second.extend((!self.mistake.is_empty()).then(|| self.mistake.into()));
+        let between = if self.commented { "\n\n# as the ward has it\n" } else { "\n" };
+        let files = self.paths.into_iter().zip([first, second]).filter(|(_, items)| !items.is_empty());
+        let mut files: Vec<SourceFile> =
+            files.map(|(path, items)| SourceFile { path: path.into(), text: items.join(between) + "\n" }).collect();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        files
+    }
+
+    /// The names of the rules that have one.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.rules.iter().filter_map(|rule| Some(format!("{}.{}", rule.topic, rule.name.as_ref()?))).collect()
+    }
+}
+
+impl Written {
+    fn text(&self) -> String {
+        let name = self.name.as_ref().map(|name| format!(".{name}")).unwrap_or_default();
+        let clauses = self.clauses.iter().map(|clause| format!("\n  {clause}"));
+        format!("{}{name} when {}{}", self.topic, self.condition, clauses.collect::<String>())
+    }
+}
+
+/// The topics that are declared at first.
+pub(super) const TOPICS: [&str; 2] =
+    ["topic vitals {\n  fields bp, temp\n  notify \"nurse\"\n}", "topic stroke {\n  fields all\n}"];
 
 fn declared(tape: &mut Tape, stream: &str, key: Option<&str>, event: Option<&str>) -> String {
     let key = key.map(|name| format!("\n  {name}: text key")).unwrap_or_default();
@@ -73,19 +125,20 @@ fn lets(tape: &mut Tape, key: Option<&'static str>) -> (Lets, Vec<(String, Strin
 }
 
 /// The `let`s that the rules need.
-fn used(written: Vec<(String, String)>, rules: &str) -> Vec<String> {
+fn used(written: &[(String, String)], rules: &str) -> Vec<String> {
     let mut text = rules.to_owned();
     let mut used = Vec::new();
-    for (name, meant) in written.into_iter().rev() {
-        if text.contains(&name) {
-            text.push_str(&meant);
+    for (name, meant) in written.iter().rev() {
+        if text.contains(name) {
+            text.push_str(meant);
             used.push(format!("let {name} = {meant}"));
         }
     }
     used
 }
 
-fn rule(tape: &mut Tape, lets: &Lets, at: usize, key: Option<&str>, names: &mut Vec<String>) -> String {
+/// A rule, whose number is its name if it has one.
+pub(super) fn rule(tape: &mut Tape, lets: &Lets, at: usize, key: Option<&str>) -> Written {
     let topic = tape.one(&["vitals", "vitals", "stroke", "zeta"]);
     let silence = tape.chance(25);
     let condition = if silence {
@@ -94,17 +147,18 @@ fn rule(tape: &mut Tape, lets: &Lets, at: usize, key: Option<&str>, names: &mut 
         lets.condition(tape, 2)
     };
     if tape.chance(15) {
-        return format!("{topic} when {condition}");
+        return Written { topic, name: None, condition, clauses: Vec::new() };
     }
-    names.push(format!("{topic}.rule_{at}"));
-    let mut text = format!("{topic}.rule_{at} when {condition}");
-    if !tape.chance(15) {
-        let mut clauses = clauses(tape, lets, silence);
-        let priority = tape.one(&["high", "medium", "low", "info"]);
-        clauses.insert(0, format!("alert {priority} \"{}\"", template(tape, lets, key)));
-        text.extend(clauses.iter().map(|clause| format!("\n  {clause}")));
-    }
-    text
+    let clauses = if tape.chance(15) { Vec::new() } else { alert(tape, lets, silence, key) };
+    Written { topic, name: Some(format!("rule_{at}")), condition, clauses }
+}
+
+/// `alert …` and what stands behind it.
+pub(super) fn alert(tape: &mut Tape, lets: &Lets, silence: bool, key: Option<&str>) -> Vec<String> {
+    let mut clauses = clauses(tape, lets, silence);
+    let priority = tape.one(&["high", "medium", "low", "info"]);
+    clauses.insert(0, format!("alert {priority} \"{}\"", template(tape, lets, key)));
+    clauses
 }
 
 /// What stands behind `alert`, in any order.

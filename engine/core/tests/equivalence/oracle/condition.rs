@@ -21,6 +21,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) states: &'a [State],
     /// Its patient's readings up to this one; none if time operators are unknown on it.
     pub(crate) past: Option<&'a [Reading]>,
+    /// How many of them came before an expression was there, by its name.
+    pub(crate) begun: Option<&'a BTreeMap<String, usize>>,
 }
 
 /// Something that can be compared.
@@ -46,7 +48,9 @@ impl<'a> Judge<'a> {
             }
             ExprKind::Is(name, status, negated) => Some(self.is(name, *status) != (*negated == Negated::Yes)),
             ExprKind::For(inner, hold) => self.held(inner, &hold.node),
-            ExprKind::Then(first, second, within) => self.followed(first, second, &within.node),
+            ExprKind::Then(first, second, within) => {
+                self.followed(|| self.canonical(condition), first, second, &within.node)
+            }
             ExprKind::Literal(LiteralKind::Bool(truth)) => Some(*truth),
             ExprKind::Name(name) => match self.scalar_of(name)? {
                 Scalar::Bool(truth) => Some(truth),
@@ -120,7 +124,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn converted(&self, number: &Number, negative: bool, written: &str, other: &'a Expr) -> f64 {
+    pub(super) fn converted(&self, number: &Number, negative: bool, written: &str, other: &'a Expr) -> f64 {
         let mut fields = Vec::new();
         self.mention(other, &mut fields);
         let declared = fields.first().and_then(|field| self.fields[*field].unit.as_ref()).expect("a field with a unit");
@@ -128,7 +132,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The code of `side`, if it is a label of the enum on the other side.
-    fn label(&self, side: &Expr, other: &'a Expr) -> Option<f64> {
+    pub(super) fn label(&self, side: &Expr, other: &'a Expr) -> Option<f64> {
         let ExprKind::Name(name) = bare(side) else { return None };
         let ExprKind::Name(field) = self.meaning(other) else { return None };
         let FieldKind::Enum(labels) = &find(self.fields, field)?.1.kind.node else { return None };
@@ -165,8 +169,12 @@ impl<'a> Judge<'a> {
             ExprKind::Negative(inner) => -self.number(inner)?,
             ExprKind::Sum(first, rest) => self.sum(first, rest)?,
             ExprKind::Product(first, rest) => self.product(first, rest)?,
-            ExprKind::Call(name, arguments, Some(length)) => self.window(&name.node, &arguments[0], &length.node)?,
-            ExprKind::Call(name, arguments, None) if name.node == "previous" => self.previous(&arguments[0])?,
+            ExprKind::Call(name, arguments, Some(length)) => {
+                self.window(|| self.canonical(value), &name.node, &arguments[0], &length.node)?
+            }
+            ExprKind::Call(name, arguments, None) if name.node == "previous" => {
+                self.previous(|| self.canonical(value), &arguments[0])?
+            }
             ExprKind::Call(name, arguments, None) => self.call(&name.node, arguments)?,
             other => panic!("not a value: {other:?}"),
         };

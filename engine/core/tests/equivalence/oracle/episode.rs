@@ -12,8 +12,8 @@ use super::{Destination, Judged, Oracle, Sending};
 pub(crate) struct Episode {
     /// The last `raised` or `repeated`, sent or not.
     pub(crate) said: Alert,
-    /// The place from which `escalate to` counts.
-    pub(crate) origin: String,
+    /// The partition and the offset of the reading that began it, or from which the silence is counted.
+    pub(crate) began: (i32, i64),
     /// Whether somebody has acknowledged it.
     pub(crate) acknowledged: bool,
     /// Whether it has been escalated.
@@ -55,7 +55,7 @@ impl Oracle {
         let patient = partition.patients.get_mut(name).expect("a patient that was seen");
         let matches = judged.truth == Some(true) && judged.asks != Some(true);
         match patient.episodes.get_mut(&at) {
-            None if matches => self.open(partition, at, self.raised(rule, reading, judged), out),
+            None if matches => self.open(partition, at, reading, self.raised(rule, reading, judged), out),
             None => {}
             Some(episode) => {
                 episode.asked = judged.asks.unwrap_or(episode.asked);
@@ -74,13 +74,20 @@ impl Oracle {
         }
     }
 
-    /// Begins an episode with this alert.
-    pub(super) fn open(&self, partition: &mut Partition, at: usize, said: Alert, out: &mut Vec<Sending>) {
+    /// Begins an episode of a reading with this alert.
+    pub(super) fn open(
+        &self,
+        partition: &mut Partition,
+        at: usize,
+        reading: &Reading,
+        said: Alert,
+        out: &mut Vec<Sending>,
+    ) {
         let rule = &self.rules[at];
         let told = say(partition, rule, &said, out);
         let name = said.patient.clone().expect("an episode has a patient");
-        let origin = said.origin.clone();
-        let episode = Episode { said, origin, acknowledged: false, escalated: false, asked: false, told };
+        let began = (reading.partition, reading.offset);
+        let episode = Episode { said, began, acknowledged: false, escalated: false, asked: false, told };
         partition.patients.get_mut(&name).expect("a patient that was seen").episodes.insert(at, episode);
     }
 
@@ -100,7 +107,7 @@ impl Oracle {
         let episode = episodes.remove(&at).expect("an open episode");
         let alert = Alert { reason, ..episode.in_state("resolved", ts, origin) };
         if !say(partition, &self.rules[at], &alert, out) && episode.told {
-            partition.owed.push((patient.into(), at, Alert { origin: episode.origin, ..alert }));
+            partition.owed.push((patient.into(), at, alert, episode.began));
         }
     }
 
@@ -131,7 +138,7 @@ impl Oracle {
     }
 
     pub(super) fn origin(&self, reading: &Reading) -> String {
-        output::origin(&self.stream.name.node, reading.partition, reading.offset, &self.ruleset)
+        self.origin_of((reading.partition, reading.offset))
     }
 }
 

@@ -15,8 +15,8 @@ pub(crate) struct Partition {
     pub(crate) patients: BTreeMap<String, Patient>,
     /// The pauses that are not over.
     pub(crate) pauses: Vec<Pause>,
-    /// Ends that were held back by a pause, in order: patient, rule, and what to say.
-    pub(crate) owed: Vec<(String, usize, Alert)>,
+    /// Ends that were held back by a pause, in order: patient, rule, what to say, and the place that began it.
+    pub(crate) owed: Vec<(String, usize, Alert, (i32, i64))>,
 }
 
 /// A patient.
@@ -24,6 +24,8 @@ pub(crate) struct Partition {
 pub(crate) struct Patient {
     /// Every reading that changed something, in order; the last bears the patient's clock.
     pub(crate) seen: Vec<Reading>,
+    /// How many of them came before an expression was there that a reload brought, by its name.
+    pub(crate) begun: BTreeMap<String, usize>,
     /// Per silence rule that has fired: the offset of the reading from which it counted.
     pub(crate) fired: BTreeMap<usize, i64>,
     /// Per rule its open episode.

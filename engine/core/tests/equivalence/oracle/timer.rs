@@ -80,7 +80,11 @@ impl Oracle {
                 reading.states[at].known().is_some()
             }
         };
-        patient.seen.iter().rev().find(ends)
+        let begun = match field {
+            Some(_) => patient.begun.get(&self.condition_name(&self.rules[at])).copied().unwrap_or(0),
+            None => 0,
+        };
+        patient.seen.iter().skip(begun).rev().find(ends)
     }
 
     fn escalation(&self, patient: &Patient, at: usize) -> Option<i64> {
@@ -105,9 +109,9 @@ impl Oracle {
             return;
         }
         let nothing = vec![State::Missing; self.stream.fields.len()];
-        let judge = Judge { fields: &self.stream.fields, lets: &self.lets, states: &nothing, past: None };
+        let judge = Judge { states: &nothing, ..self.beside_nothing() };
         let message = message::fill(&clauses.template, &judge, &self.nothing_but(name, moment));
-        self.open(partition, at, self.beginning(rule, &counted, moment, message), out);
+        self.open(partition, at, &counted, self.beginning(rule, &counted, moment, message), out);
     }
 
     /// A reading of nothing: only who, and when.
@@ -126,7 +130,7 @@ impl Oracle {
         let episode = partition.patients.get_mut(name).and_then(|patient| patient.episodes.get_mut(&at));
         let episode = episode.expect("an open episode");
         episode.escalated = true;
-        let alert = Alert { notify: role, ..episode.in_state("escalated", moment, &episode.origin) };
+        let alert = Alert { notify: role, ..episode.in_state("escalated", moment, &self.origin_of(episode.began)) };
         say(partition, rule, &alert, out);
     }
 
@@ -147,11 +151,11 @@ impl Oracle {
         partition.pauses.retain(|pause| pause.until != moment);
         let mut due: Vec<(String, usize, Alert)> = Vec::new();
         let owed = std::mem::take(&mut partition.owed);
-        for (name, at, alert) in owed {
+        for (name, at, alert, began) in owed {
             if partition.is_paused(&self.rules[at].name, Some(&name)) {
-                partition.owed.push((name, at, alert));
+                partition.owed.push((name, at, alert, began));
             } else {
-                due.push((name, at, Alert { ts: moment, ..alert }));
+                due.push((name, at, Alert { ts: moment, origin: self.origin_of(began), ..alert }));
             }
         }
         let names: Vec<String> = partition.patients.keys().cloned().collect();
@@ -161,7 +165,7 @@ impl Oracle {
                 let patient = partition.patients.get_mut(&name).expect("a patient");
                 if let Some(episode) = patient.episodes.get_mut(&at).filter(|episode| !episode.told && !paused) {
                     episode.told = true;
-                    due.push((name.clone(), at, episode.in_state("raised", moment, &episode.origin)));
+                    due.push((name.clone(), at, episode.in_state("raised", moment, &self.origin_of(episode.began))));
                 }
             }
         }

@@ -48,7 +48,7 @@ impl Paint {
     pub(super) fn reload(self, outcome: &ReloadOutcome) -> String {
         let colour = match outcome {
             ReloadOutcome::Applied { .. } => "\x1b[32m",
-            ReloadOutcome::Unchanged { .. } => "",
+            ReloadOutcome::Checked { .. } | ReloadOutcome::Unchanged { .. } => "",
             ReloadOutcome::Refused { .. } => "\x1b[35m",
         };
         self.coloured(colour, &format!("rules {}", outcome.to_string().trim_end()))
