@@ -15,7 +15,7 @@ READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-reload bench-restore bench-store mutants soak fuzz datasets run
+.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-reload bench-restore bench-store mutants soak wards fuzz datasets run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ mutants: ## Break the compiled side on purpose, one thing at a time: the propert
 
 soak: ## A million random readings, ten thousand edits: the program held to the plain interpreter (SOAK_SEED=N repeats, SOAK_READINGS=N, SOAK_EDITS=N shorten)
 	$(CARGO) test --release --package triage-core --test equivalence soak -- --ignored --nocapture
+
+wards: ## Seeded faults on simulated wards, and thirty days without any (WARDS_SEED=N: thirty days of that seed)
+	$(CARGO) test --release --package triage --test wards -- --ignored --nocapture --test-threads 1
 
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS each; needs the nightly toolchain)
 	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . parse -- -max_total_time=$(FUZZ_SECONDS)

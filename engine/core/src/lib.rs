@@ -10,6 +10,7 @@ pub mod explain;
 pub mod function;
 mod graph;
 mod json;
+pub mod monitor;
 mod operator;
 pub mod program;
 pub mod reading;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of core; each imports only those before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "source",
     "diagnostic",
     "unit",
@@ -20,6 +20,7 @@ const ORDER: [&str; 16] = [
     "state",
     "check",
     "program",
+    "monitor",
     "compile",
     "explain",
     "scenario",
@@ -42,10 +43,22 @@ const NOT_IN_CORE: [&str; 13] = [
     "tokio",
 ];
 
-/// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, and those that are Kafka
-/// clients of their own (the store's and each webhook's consumer group, who follows alerts and says what people say, the gateway's producer, the demo's looker).
-const SPEAKS_KAFKA: [&str; 10] =
-    ["kafka", "published", "worker", "state", "store", "dead_letters", "alerts", "webhook", "gateway", "cli/demo"];
+/// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, what the engine says of
+/// itself, and those that are Kafka clients of their own (the store's and each webhook's consumer group, who follows alerts and says what people
+/// say, the gateway's producer, the demo's looker).
+const SPEAKS_KAFKA: [&str; 11] = [
+    "kafka",
+    "published",
+    "worker",
+    "state",
+    "store",
+    "technical/topic",
+    "dead_letters",
+    "alerts",
+    "webhook",
+    "gateway",
+    "cli/demo",
+];
 
 /// Where the binary prints and exits.
 const PRINTS: [&str; 2] = ["cli", "main"];

@@ -34,6 +34,10 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// Where alerts are sent besides Kafka, by topic.
     pub webhooks: BTreeMap<String, WebhookConfig>,
+    /// The heartbeat.
+    pub heartbeat: HeartbeatConfig,
+    /// Technical alerts.
+    pub technical: TechnicalConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -140,6 +144,28 @@ pub struct AlertsConfig {
     pub delayed_after: Duration,
 }
 
+/// `[heartbeat]`
+#[derive(Debug, Clone, Default)]
+pub struct HeartbeatConfig {
+    /// How often it is sent.
+    pub every: Duration,
+}
+
+/// `[technical]`
+#[derive(Debug, Clone, Default)]
+pub struct TechnicalConfig {
+    /// Whom technical alerts are for.
+    pub notify: String,
+    /// The share of an hour's readings, 0..1, for which a rule may be unknown.
+    pub not_evaluable: f64,
+    /// How long nothing may come.
+    pub no_readings: Duration,
+    /// How long the store may be behind, or fail.
+    pub store_behind: Duration,
+    /// How far the times of readings may be off their arrival, and our clock off the broker's.
+    pub clock_skew: Duration,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Default)]
 pub struct LogConfig {
@@ -188,12 +214,17 @@ impl Config {
         self.transactional_name(&format!("webhook-{topic}"))
     }
 
-    fn transactional_name(&self, owner: &str) -> String {
+    /// What this process is called: the first part of its transactional ids.
+    pub fn process(&self) -> String {
         let prefix = &self.kafka.transactional_id_prefix;
         if !prefix.is_empty() {
-            return format!("{prefix}-{owner}");
+            return prefix.clone();
         }
-        format!("{}-{}-{owner}", self.kafka.group, gethostname::gethostname().to_string_lossy())
+        format!("{}-{}", self.kafka.group, gethostname::gethostname().to_string_lossy())
+    }
+
+    fn transactional_name(&self, owner: &str) -> String {
+        format!("{}-{owner}", self.process())
     }
 
     /// How many workers run.

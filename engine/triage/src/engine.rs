@@ -23,6 +23,7 @@ use crate::rules::{Compiled, Rejected, RuleFiles};
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
 use crate::store;
+use crate::technical;
 use crate::webhook;
 use crate::worker;
 
@@ -129,6 +130,7 @@ impl Engine {
             published: published::Board::default(),
             alerts: alerts::Board::default(),
             webhooks: webhook::Board::default(),
+            technical: technical::Board::new(config.workers()),
             config,
             metrics,
             shutdown,
@@ -287,6 +289,7 @@ fn run_workers(shared: &Arc<Shared>, folder: Option<&Folder>) -> Result<(), EndE
     others.push(tombstones::start(shared)?);
     // Before the workers: alerts that they send from now on are a webhook's to deliver, and none before that.
     others.extend(webhook::start(shared)?);
+    others.push(technical::start(shared, layout)?);
     let mut workers = Vec::new();
     for index in 0..shared.config.workers() {
         let shared = Arc::clone(shared);

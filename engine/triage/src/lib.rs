@@ -19,6 +19,7 @@ pub mod shutdown;
 pub mod sink;
 mod state;
 mod store;
+mod technical;
 mod terminal;
 mod webhook;
 mod worker;

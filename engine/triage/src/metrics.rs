@@ -54,6 +54,7 @@ pub struct Metrics {
     ruleset: IntGaugeVec,
     last_reload: Gauge,
     folder_differs: Gauge,
+    technical: TechnicalMetrics,
     store: StoreMetrics,
     alerts: AlertMetrics,
 }
@@ -68,6 +69,29 @@ pub(crate) struct Committed<'a> {
     pub(crate) commit_seconds: f64,
     /// From each record's Kafka time to the commit.
     pub(crate) latencies: &'a mut dyn Iterator<Item = f64>,
+}
+
+/// What the engine says of itself.
+#[derive(Debug)]
+struct TechnicalMetrics {
+    open: IntGaugeVec,
+    heartbeat: Gauge,
+}
+
+impl TechnicalMetrics {
+    fn new(make: &Maker<'_>) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            open: make.gauges(
+                "triage_technical_alerts_open",
+                "technical alerts of this process that are open, by rule",
+                &["rule"],
+            )?,
+            heartbeat: make.gauge(
+                "triage_heartbeat_timestamp_seconds",
+                "when this process last sent a heartbeat, in seconds since 1970",
+            )?,
+        })
+    }
 }
 
 /// What the store counts.
@@ -166,6 +190,7 @@ impl Metrics {
             last_reload: make.gauge("triage_last_reload_refused", "1 while the last reload was refused, else 0")?,
             folder_differs: make
                 .gauge("triage_rules_folder_differs", "1 while the rules folder is broken or not what runs, else 0")?,
+            technical: TechnicalMetrics::new(&make)?,
             store: StoreMetrics::new(&make)?,
             alerts: AlertMetrics::new(&make)?,
             names: make.names.take(),
@@ -267,6 +292,16 @@ impl Metrics {
     /// Whether the folder is what runs.
     pub(crate) fn folder_differs(&self, differs: bool) {
         self.folder_differs.set(f64::from(u8::from(differs)));
+    }
+
+    /// How many technical alerts are open; a rule that was told of once stays.
+    pub(crate) fn technical_open(&self, rule: &str, open: i64) {
+        self.technical.open.with_label_values(&[rule]).set(open);
+    }
+
+    /// A heartbeat was sent at `ts`, epoch milliseconds.
+    pub(crate) fn heartbeat(&self, ts: i64) {
+        self.technical.heartbeat.set(ts as f64 / 1_000.0);
     }
 
     /// Documents were written.

@@ -121,6 +121,10 @@ impl Reloads {
 
     fn report(&self, asked_by: &str, outcome: &ReloadOutcome) {
         self.shared.metrics.reloaded(outcome.name(), matches!(outcome, ReloadOutcome::Refused { .. }));
+        self.shared.technical.reload_ended(match outcome {
+            ReloadOutcome::Refused { refusal, .. } => Some(refusal.to_string()),
+            _ => None,
+        });
         match outcome {
             ReloadOutcome::Applied { difference, episodes, behind } => {
                 let Difference { before, after, added, changed, removed, cells, .. } = difference;

@@ -15,6 +15,7 @@ use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
 use crate::published;
 use crate::shutdown::Shutdown;
+use crate::technical;
 use crate::webhook;
 
 /// A rule set in use. Generations count up, so that going back to an earlier version is a change too.
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) alerts: alerts::Board,
     /// How webhooks fare in this process.
     pub(crate) webhooks: webhook::Board,
+    /// How the parts of the engine are, for technical alerts.
+    pub(crate) technical: technical::Board,
 }
 
 impl Shared {
@@ -87,6 +90,19 @@ pub(crate) enum WorkerState {
 }
 
 impl WorkerState {
+    /// Why it does not judge readings, if it does not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Running { trouble: Some(trouble), .. } => Some(trouble.clone()),
+            Self::Running { connected: false, .. } => Some("the broker is away".to_owned()),
+            Self::Running { joined: false, .. } => Some("it waits for the group".to_owned()),
+            Self::Running { .. } => None,
+            Self::Starting => Some("it makes its clients".to_owned()),
+            Self::Failing { error } => Some(error.clone()),
+            Self::Ended | Self::Broken => Some("it has ended".to_owned()),
+        }
+    }
+
     fn is_ready(&self) -> bool {
         matches!(self, Self::Running { connected: true, joined: true, restoring, trouble: None, .. } if restoring.is_empty())
     }

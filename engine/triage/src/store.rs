@@ -95,7 +95,10 @@ fn run(shared: &Shared, connect: &Connector) {
 }
 
 fn serve(shared: &Shared, connect: &Connector, progressed: &mut bool) -> Result<(), StoreError> {
-    let sink = connect().inspect_err(|_| shared.metrics.store_failed())?;
+    let sink = connect().inspect_err(|_| {
+        shared.metrics.store_failed();
+        shared.technical.store_fails(true);
+    })?;
     let mut session = Session::open(shared, sink)?;
     let result = session.serve();
     *progressed = session.has_committed();

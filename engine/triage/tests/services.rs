@@ -50,6 +50,26 @@ fn the_nurse_sees_each_alert_once_and_goes_on_where_she_left() {
     stop(engine);
 }
 
+/// The broker puts its own time in place of the record's, and ours agrees with it.
+#[test]
+fn a_heartbeat_bears_the_brokers_time() {
+    let kafka = Kafka::start();
+    let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 1);
+    let engine = bed.start_with(bed.layers(1).flag("heartbeat.every", "1s").flag("technical.no_readings", "3s"));
+    let beats = bed.read("heartbeat", 3);
+    let producer: BaseProducer = bed.client().create().unwrap();
+    let old = BaseRecord::<[u8], str>::to("heartbeat").partition(0).timestamp(5).payload("{}");
+    producer.send(old).map_err(|(error, _)| error).unwrap();
+    producer.flush(Duration::from_secs(20)).unwrap();
+    wait_for("the record to have the broker's time", || {
+        let seen = bed.read("heartbeat", beats.len());
+        seen.iter().any(|seen| seen.value.as_deref() == Some(b"{}".as_slice()) && seen.timestamp.unwrap() > 5)
+    });
+    let alerts = bed.read("alerts.technical", 1);
+    assert!(alerts.iter().all(|alert| alert.json()["rule"] == "technical.no_readings"), "{alerts:?}");
+    stop(engine);
+}
+
 #[test]
 fn a_broker_that_is_killed_and_comes_back_costs_no_reading_and_doubles_none() {
     let mut kafka = Kafka::start();
@@ -259,6 +279,8 @@ const RIGHTS: &[(&str, &str, &str)] = &[
     ("TOPIC", "high", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("TOPIC", "alerts.high", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("TOPIC", "dead-letters", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "alerts.technical", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "heartbeat", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("GROUP", "triage", "READ,DESCRIBE"),
     ("TRANSACTIONAL_ID", "bed-0", "WRITE,DESCRIBE"),
     ("TRANSACTIONAL_ID", "triage-rule-sets", "WRITE,DESCRIBE"),

@@ -25,14 +25,14 @@ pub struct Workspace {
     /// By rule, then reading.
     found: Vec<Match>,
     /// By reading, then rule.
-    matches: Vec<Match>,
+    pub(crate) matches: Vec<Match>,
 }
 
 /// A rule that matched a reading.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Match {
-    row: u32,
-    pub(super) rule: u32,
+pub(crate) struct Match {
+    pub(crate) row: u32,
+    pub(crate) rule: u32,
 }
 
 /// A reading of the batch.

@@ -176,6 +176,49 @@ pub static KEYS: &[Key] = &[
                 .map(|age| config.alerts.delayed_after = age)
         },
     ),
+    key("heartbeat.every", "5s", "how often a heartbeat is sent while every worker judges", |config, text| {
+        duration(text, Duration::from_secs(1)..=Duration::from_mins(10)).map(|every| config.heartbeat.every = every)
+    }),
+    key("technical.notify", "clinical engineer", "whom technical alerts are for", |config, text| {
+        text.clone_into(&mut config.technical.notify);
+        Ok(())
+    }),
+    key(
+        "technical.not_evaluable",
+        "50",
+        "the percentage of an hour's readings beyond which a rule that is unknown is a technical alert",
+        |config, text| {
+            number(text, 1..=100).map(|percent: u8| config.technical.not_evaluable = f64::from(percent) / 100.0)
+        },
+    ),
+    key(
+        "technical.no_readings",
+        "1m",
+        "how long no reading at all may come before it is a technical alert",
+        |config, text| {
+            duration(text, Duration::from_secs(1)..=Duration::from_hours(24))
+                .map(|silence| config.technical.no_readings = silence)
+        },
+    ),
+    key(
+        "technical.store_behind",
+        "2m",
+        "how long the store may be behind by more than one write, or fail, before it is a technical alert",
+        |config, text| {
+            duration(text, Duration::from_secs(1)..=Duration::from_hours(24))
+                .map(|behind| config.technical.store_behind = behind)
+        },
+    ),
+    key(
+        "technical.clock_skew",
+        "1m",
+        "how far the times of a patient's readings may be off their arrival, or this machine's clock off the broker's, before it is \
+         a technical alert",
+        |config, text| {
+            duration(text, Duration::from_secs(1)..=Duration::from_hours(24))
+                .map(|skew| config.technical.clock_skew = skew)
+        },
+    ),
     key("log.level", "info", "a level, or directives such as `info,triage=debug`", |config, text| {
         required(text).map(|text| config.log.level = text)
     }),

@@ -41,6 +41,15 @@ pub(crate) const SNAPSHOTS: &str = "triage-snapshots";
 /// What has changed states and is not in the stream.
 pub(crate) const JOURNAL: &str = "triage-journal";
 
+/// What the engine says of itself.
+pub(crate) const TECHNICAL_ALERTS: &str = "alerts.technical";
+
+/// That readings are being judged.
+pub(crate) const HEARTBEAT: &str = "heartbeat";
+
+/// An hour: whoever looks wants the last few.
+const HEARTBEAT_RETENTION_MS: &str = "3600000";
+
 /// Where the rule set is published that all processes run.
 pub(crate) const RULE_SETS: &str = "rule-sets";
 
@@ -180,7 +189,7 @@ impl Topics {
 
 /// Whether a topic is for people to read: the others hold what engine and store need.
 pub(crate) fn is_for_people(topic: &str) -> bool {
-    ![RULE_SETS, SNAPSHOTS, JOURNAL, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS, RESENT_ALERTS].contains(&topic)
+    ![HEARTBEAT, RULE_SETS, SNAPSHOTS, JOURNAL, DEAD_LETTERS_RESENT, RESENT_DOCUMENTS, RESENT_ALERTS].contains(&topic)
 }
 
 /// The topic of a topic's alerts.
@@ -202,7 +211,10 @@ fn outputs(config: &Config, program: &Program) -> Vec<(String, Use)> {
     let resent = resent.into_iter().filter(|(_, used)| *used).map(|(topic, _)| (topic.to_owned(), Use::DeadLetters));
     let kept = [(ACKNOWLEDGEMENTS, Use::Acknowledgements), (JOURNAL, Use::Journal), (SNAPSHOTS, Use::Snapshots)];
     let kept = kept.into_iter().filter(|_| program.keeps_state()).map(|(topic, purpose)| (topic.to_owned(), purpose));
-    derived.chain(alerts).chain(kept).chain([(DEAD_LETTERS.to_owned(), Use::DeadLetters)]).chain(resent).collect()
+    let always =
+        [(DEAD_LETTERS, Use::DeadLetters), (TECHNICAL_ALERTS, Use::TechnicalAlerts), (HEARTBEAT, Use::Heartbeat)];
+    let always = always.into_iter().map(|(topic, purpose)| (topic.to_owned(), purpose));
+    derived.chain(alerts).chain(kept).chain(always).chain(resent).collect()
 }
 
 /// What is there.
@@ -257,11 +269,15 @@ fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) ->
     let mut properties = vec![("max.message.bytes", limit.as_str())];
     properties.extend(needed.settings.time_limits());
     match purpose {
-        Use::Alerts => {
+        Use::Alerts | Use::TechnicalAlerts => {
             properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", lag.as_str())]);
         }
         Use::Snapshots => properties.push(("cleanup.policy", "compact")),
+        // The broker's time beside ours says how far our clock is off.
+        Use::Heartbeat => {
+            properties.extend([("retention.ms", HEARTBEAT_RETENTION_MS), ("message.timestamp.type", "LogAppendTime")]);
+        }
         Use::Stream | Use::Derived | Use::DeadLetters | Use::Acknowledgements | Use::Journal => {}
     }
-    admin.make(topic, needed.partitions, &properties)
+    admin.make(topic, needed.partitions_of(purpose), &properties)
 }

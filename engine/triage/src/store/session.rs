@@ -204,6 +204,7 @@ impl<'s> Session<'s> {
         loop {
             let error = match self.sink.write(&batch.documents) {
                 Ok(written) => {
+                    self.shared.technical.store_fails(false);
                     if held {
                         // Topics whose collections wait are paused again when the batch is done.
                         self.consumer.resume(&self.consumer.assignment()?)?;
@@ -213,6 +214,7 @@ impl<'s> Session<'s> {
                 Err(error) => error,
             };
             self.shared.metrics.store_failed();
+            self.shared.technical.store_fails(true);
             if self.shared.shutdown.is_asked() || Instant::now() > deadline {
                 return Err(error.into());
             }
@@ -278,9 +280,13 @@ impl<'s> Session<'s> {
     /// Publishes the lag, and leaves topics that are gone and empty.
     fn measure(&mut self) -> Result<(), StoreError> {
         let Some(measured) = self.consumer.context().take() else { return Ok(()) };
+        let mut behind = 0;
         for ((topic, partition), place) in &measured {
-            self.shared.metrics.store_lag(topic, *partition, self.lag(topic, *partition, *place));
+            let lag = self.lag(topic, *partition, *place).max(0);
+            self.shared.metrics.store_lag(topic, *partition, lag);
+            behind += lag;
         }
+        self.shared.technical.store_is_behind_by(behind);
         self.leave_empty_topics(&measured)
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::message::OwnedHeaders;
+use triage_core::monitor::Observer;
 use triage_core::program::{
     DeadLetter, Limits, Migration, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
 };
@@ -19,6 +20,7 @@ use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
 use crate::state::record::Basis;
+use crate::technical;
 
 /// A rule set with the buffers that it needs.
 pub(crate) struct Judge {
@@ -29,6 +31,7 @@ pub(crate) struct Judge {
     /// `alerts.<topic>`, by topic.
     alert_topics: Vec<String>,
     states: States,
+    observer: Observer,
     /// What reloads have to say before anything else, until it is committed.
     farewells: Vec<Farewell>,
     /// How old an alert may be when it is sent without being marked.
@@ -59,7 +62,8 @@ pub(crate) struct SentCounts {
 
 impl Judge {
     pub(crate) fn new(current: Arc<Current>, config: &Config, partitions: i32) -> Self {
-        let skew = i64::try_from(config.engine.max_skew.as_millis()).unwrap_or(i64::MAX);
+        let observer = Observer::new(&current.program, millis(config.technical.clock_skew));
+        let skew = millis(config.engine.max_skew);
         let alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
         let mut judge = Self {
             current,
@@ -68,6 +72,7 @@ impl Judge {
             outputs: Outputs::default(),
             alert_topics,
             states: States::new(partitions),
+            observer,
             farewells: Vec::new(),
             delayed_after: config.alerts.delayed_after,
             sent: SentCounts::default(),
@@ -81,6 +86,7 @@ impl Judge {
         let mut outputs = Outputs::default();
         let migration = current.program.take_over(&self.current.program, &mut self.states, &mut outputs);
         self.alert_topics = current.program.topics().iter().map(|topic| alerts_of(&topic.name)).collect();
+        self.observer.take_up(&current.program);
         let before = std::mem::replace(&mut self.current, current);
         self.bid_farewell(&before.program, outputs);
         self.workspace = Workspace::default();
@@ -105,6 +111,7 @@ impl Judge {
         for partition in partitions {
             self.states.drop_partition(*partition);
         }
+        self.observer.moved();
         self.farewells.iter_mut().for_each(|farewell| farewell.gone.extend(partitions));
     }
 
@@ -160,6 +167,13 @@ impl Judge {
 
     pub(crate) fn workspace(&self) -> &Workspace {
         &self.workspace
+    }
+
+    /// Says what a committed transaction has shown of devices, fields, rules and records.
+    pub(crate) fn report(&mut self, worker: usize, board: &technical::Board) {
+        let counts = &self.workspace.counts;
+        self.observer.committed(counts, &self.sent.dead_letters);
+        board.committed(worker, counts.readings, self.observer.blocks(), self.observer.stuck());
     }
 
     pub(crate) fn sent(&self) -> &SentCounts {
@@ -221,8 +235,9 @@ impl Judge {
         let stream = self.program().stream().to_owned();
         for chunk in records.chunks(Program::MAX_BATCH) {
             self.outputs.clear();
-            let Self { current, limits, states, workspace, outputs, .. } = self;
+            let Self { current, limits, states, observer, workspace, outputs, .. } = self;
             current.program.step(chunk, limits, states, workspace, outputs);
+            observer.observe(&current.program, chunk, limits, workspace);
             self.send(chunk, &stream, transactions)?;
         }
         Ok(())
@@ -263,6 +278,10 @@ impl Judge {
         });
         Sent { headers, ..sent(topic, outputs, output) }
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Outputs keep the number of the partition, and the Kafka time, of the reading that brings them about.

@@ -105,6 +105,7 @@ impl<'c> Session<'c> {
     pub(crate) fn serve(&mut self) -> Result<(), WorkerError> {
         let mut batch = Batch::default();
         while !self.shared.shutdown.is_asked() {
+            self.shared.technical.went_round(self.index);
             batch.clear();
             self.gather(&mut batch)?;
             self.take_up(&mut batch)?;
@@ -272,6 +273,7 @@ impl<'c> Session<'c> {
         match event {
             Event::Assigned(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions assigned");
+                self.shared.technical.assigned(self.index, &partitions);
                 partitions.iter().for_each(|partition| self.taking.expect(*partition));
                 self.joined = true;
                 self.announce();
@@ -300,6 +302,7 @@ impl<'c> Session<'c> {
     }
 
     fn forget_partitions(&mut self, partitions: &[i32]) {
+        self.shared.technical.withdrawn(self.index, partitions);
         self.judge.drop_partitions(partitions);
         self.keeping.drop_partitions(partitions);
         self.taking.drop_partitions(partitions);
@@ -392,6 +395,7 @@ impl<'c> Session<'c> {
         };
         self.shared.metrics.committed(self.judge.program(), &self.judge.workspace().counts, &mut committed);
         tracing::debug!(worker = self.index, records = records.len(), "transaction committed");
+        self.judge.report(self.index, &self.shared.technical);
         self.judge.forget();
         for (partition, next) in ends {
             let ruleset = self.judge.program().version().to_owned();

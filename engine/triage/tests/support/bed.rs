@@ -152,8 +152,16 @@ impl Bed {
 
     /// A value without key on partition 0.
     pub(crate) fn send_value(&self, topic: &str, value: &str) {
+        self.send_record(BaseRecord::<[u8], str>::to(topic).partition(0).payload(value));
+    }
+
+    /// A value with its key on partition 0.
+    pub(crate) fn send_keyed(&self, topic: &str, key: &str, value: &str) {
+        self.send_record(BaseRecord::to(topic).partition(0).key(key.as_bytes()).payload(value));
+    }
+
+    fn send_record(&self, record: BaseRecord<'_, [u8], str>) {
         let producer: BaseProducer = self.client().create().unwrap();
-        let record = BaseRecord::<[u8], str>::to(topic).partition(0).payload(value);
         producer.send(record).map_err(|(error, _)| error).unwrap();
         producer.flush(Duration::from_secs(20)).unwrap();
     }

@@ -104,6 +104,8 @@ pub(super) enum Use {
     Acknowledgements,
     Journal,
     Snapshots,
+    TechnicalAlerts,
+    Heartbeat,
 }
 
 /// What the broker says of a topic. A setting that it does not tell is not checked.
@@ -157,12 +159,17 @@ impl Settings {
 
     /// What may be meant, and is worth a word.
     pub(super) fn warning(&self, topic: &str, purpose: Use) -> Option<String> {
-        if purpose == Use::Alerts && !self.values.get("cleanup.policy")?.contains("compact") {
+        if matches!(purpose, Use::Alerts | Use::TechnicalAlerts)
+            && !self.values.get("cleanup.policy")?.contains("compact")
+        {
             let retention = self.number("retention.ms").unwrap_or(-1);
             return Some(format!(
                 "topic `{topic}` is not compacted: alerts that are still open vanish after `retention.ms` = {retention}; \
                  `cleanup.policy` = `compact` keeps them"
             ));
+        }
+        if purpose == Use::Heartbeat {
+            return None;
         }
         let retention = self.number("retention.ms")?;
         let deletes = self.values.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
@@ -190,6 +197,11 @@ impl Needed {
         self.stream_limit() * 2 + ENVELOPE
     }
 
+    /// What comes of readings goes to the number of their partition; what the engine says of itself to the first.
+    pub(super) fn partitions_of(&self, purpose: Use) -> i32 {
+        if matches!(purpose, Use::TechnicalAlerts | Use::Heartbeat) { 1 } else { self.partitions }
+    }
+
     fn stream_limit(&self) -> usize {
         self.settings.limit().unwrap_or(BROKERS_DEFAULT)
     }
@@ -199,7 +211,7 @@ impl Needed {
         match purpose {
             Use::Stream | Use::DeadLetters => self.stream_limit() + ENVELOPE,
             Use::Derived | Use::Alerts => self.stream_limit().min(largest_value) + ENVELOPE,
-            Use::Acknowledgements => ENVELOPE,
+            Use::Acknowledgements | Use::TechnicalAlerts | Use::Heartbeat => ENVELOPE,
             Use::Journal => 2 * ENVELOPE,
             Use::Snapshots => LARGEST_STATE + ENVELOPE,
         }
@@ -220,8 +232,9 @@ impl Needed {
     ) -> Vec<Fault> {
         let topic = topic.to_owned();
         let mut faults = Vec::new();
-        if has < self.partitions {
-            let (stream, needs) = (self.stream.clone(), self.partitions);
+        let needs = self.partitions_of(purpose);
+        if has < needs {
+            let stream = self.stream.clone();
             faults.push(Fault::TooFewPartitions { topic: topic.clone(), has, stream, needs });
         }
         let needs = self.limit(purpose, largest_value);
@@ -229,12 +242,12 @@ impl Needed {
             faults.push(Fault::TooNarrow { topic: topic.clone(), has, needs });
         }
         match purpose {
-            Use::Alerts => {}
+            Use::Alerts | Use::TechnicalAlerts | Use::Heartbeat => {}
             Use::Snapshots => faults.extend(settings.ages(&topic)),
             _ if settings.is_compacted() => faults.push(Fault::Compacted { topic: topic.clone() }),
             _ => {}
         }
-        let bears_reading_time = !matches!(purpose, Use::Acknowledgements | Use::Journal | Use::Snapshots);
+        let bears_reading_time = matches!(purpose, Use::Stream | Use::Derived | Use::Alerts | Use::DeadLetters);
         if !bears_reading_time {
             return faults;
         }

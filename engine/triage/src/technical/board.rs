@@ -1,0 +1,113 @@
+//! Where the threads of an engine say how they are. Nobody waits here for anybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use triage_core::monitor::{Stuck, Tally};
+
+/// What a worker has seen of its patients.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A block has ended.
+    Block(Box<Tally>),
+    /// Other devices are stuck than before.
+    Stuck(Vec<Stuck>),
+}
+
+/// Where the threads of an engine say how they are.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    told: Mutex<Vec<(usize, Told)>>,
+    /// How often each worker has gone round: polled, and judged and committed what came.
+    rounds: Vec<AtomicU64>,
+    /// The partitions of each worker.
+    held: Mutex<BTreeMap<usize, BTreeSet<i32>>>,
+    readings: AtomicU64,
+    store_lag: AtomicI64,
+    store_fails: AtomicBool,
+    refused_reload: Mutex<Option<String>>,
+}
+
+impl Board {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { rounds: (0..workers).map(|_| AtomicU64::new(0)).collect(), ..Self::default() }
+    }
+
+    /// A worker has gone round once more.
+    pub(crate) fn went_round(&self, worker: usize) {
+        if let Some(rounds) = self.rounds.get(worker) {
+            rounds.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A worker has committed readings; `blocks` and `stuck` are what its observer has to tell.
+    pub(crate) fn committed(&self, worker: usize, readings: u64, blocks: Vec<Tally>, stuck: Option<Vec<Stuck>>) {
+        self.readings.fetch_add(readings, Ordering::Relaxed);
+        if blocks.is_empty() && stuck.is_none() {
+            return;
+        }
+        let mut told = lock(&self.told);
+        told.extend(blocks.into_iter().map(|tally| (worker, Told::Block(Box::new(tally)))));
+        told.extend(stuck.map(|stuck| (worker, Told::Stuck(stuck))));
+    }
+
+    /// Partitions are a worker's from now on.
+    pub(crate) fn assigned(&self, worker: usize, partitions: &[i32]) {
+        lock(&self.held).entry(worker).or_default().extend(partitions);
+    }
+
+    /// They are no longer.
+    pub(crate) fn withdrawn(&self, worker: usize, partitions: &[i32]) {
+        if let Some(held) = lock(&self.held).get_mut(&worker) {
+            held.retain(|partition| !partitions.contains(partition));
+        }
+    }
+
+    /// How many records the store has not stored yet.
+    pub(crate) fn store_is_behind_by(&self, records: i64) {
+        self.store_lag.store(records, Ordering::Relaxed);
+    }
+
+    /// Whether the last write to the store failed.
+    pub(crate) fn store_fails(&self, fails: bool) {
+        self.store_fails.store(fails, Ordering::Relaxed);
+    }
+
+    /// Why the last reload was refused, if it was.
+    pub(crate) fn reload_ended(&self, refused: Option<String>) {
+        *lock(&self.refused_reload) = refused;
+    }
+
+    pub(super) fn take_told(&self) -> Vec<(usize, Told)> {
+        std::mem::take(&mut *lock(&self.told))
+    }
+
+    pub(super) fn rounds(&self) -> Vec<u64> {
+        self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed)).collect()
+    }
+
+    pub(super) fn held(&self) -> BTreeSet<i32> {
+        lock(&self.held).values().flatten().copied().collect()
+    }
+
+    pub(super) fn readings(&self) -> u64 {
+        self.readings.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn store_lag(&self) -> i64 {
+        self.store_lag.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn does_store_fail(&self) -> bool {
+        self.store_fails.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refused_reload(&self) -> Option<String> {
+        lock(&self.refused_reload).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

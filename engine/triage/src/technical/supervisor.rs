@@ -1,0 +1,253 @@
+//! The thread that asks what is wrong and tells of it, once a second.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use triage_core::monitor::{Findings, Monitor, Settings};
+
+use super::alert::{Alert, Origin, Telling};
+use super::board::Told;
+use super::conditions::{Conditions, Facts, Rounds};
+use super::episode::Episodes;
+use super::heartbeat::Heartbeat;
+use super::topic::{Sender, now_ms, remains, stream_end};
+use crate::kafka::records::Records;
+use crate::shared::Shared;
+use crate::shutdown::Backoff;
+
+/// How often it asks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Without a heartbeat for so many of its periods a process is gone, and what it left open is over.
+const GONE: u32 = 60;
+
+/// The episodes of one process.
+struct Supervisor<'a> {
+    shared: &'a Shared,
+    /// The stream's partitions.
+    partitions: i32,
+    process: String,
+    generation: u64,
+    monitor: Monitor,
+    conditions: Conditions,
+    episodes: Episodes,
+    rounds: Rounds,
+    /// When the next heartbeat is due.
+    due: Instant,
+    stream_end: Option<i64>,
+    behind_broker: Option<i64>,
+    /// Whether what others have left open is resolved.
+    has_taken_over: bool,
+    beats: bool,
+    /// Workers that did not go round between the last two heartbeats.
+    stuck: BTreeSet<usize>,
+}
+
+/// Until the shutdown is asked for; then what is open is resolved, since nobody watches it any more.
+pub(super) fn run(shared: &Shared, partitions: i32) {
+    let Some(sender) = open(shared) else { return };
+    let mut supervisor = Supervisor::new(shared, partitions);
+    while !shared.shutdown.sleep(LOOK) {
+        let findings = supervisor.look();
+        supervisor.episodes.update(&findings, now_ms());
+        supervisor.tell(&sender, None);
+        supervisor.beat(&sender);
+    }
+    supervisor.episodes.update(&Findings::default(), now_ms());
+    supervisor.tell(&sender, Some("process stopped"));
+}
+
+/// None if the shutdown was asked for meanwhile.
+fn open(shared: &Shared) -> Option<Sender> {
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
+    while !shared.shutdown.is_asked() {
+        match Sender::new(&shared.config.kafka) {
+            Ok(sender) => return Some(sender),
+            Err(error) => tracing::error!(%error, "technical alerts cannot be sent; trying again"),
+        }
+        shared.shutdown.sleep(backoff.take());
+    }
+    None
+}
+
+impl<'a> Supervisor<'a> {
+    fn new(shared: &'a Shared, partitions: i32) -> Self {
+        let config = &shared.config.technical;
+        let settings = Settings {
+            not_evaluable: config.not_evaluable,
+            clock_skew: i64::try_from(config.clock_skew.as_millis()).unwrap_or(i64::MAX),
+        };
+        let current = shared.current.load();
+        let process = shared.config.process();
+        Self {
+            shared,
+            partitions,
+            generation: current.generation,
+            monitor: Monitor::new(&current.program, settings),
+            conditions: Conditions::new(config, Instant::now()),
+            episodes: Episodes::new(process.clone()),
+            process,
+            rounds: Rounds::default(),
+            due: Instant::now(),
+            stream_end: None,
+            behind_broker: None,
+            has_taken_over: false,
+            beats: true,
+            stuck: BTreeSet::new(),
+        }
+    }
+
+    /// Resolves what an earlier self has left open, and what processes have that are gone; whether that is done.
+    fn take_over(&self, sender: &Sender) -> bool {
+        let remains = match remains(&self.shared.config.kafka) {
+            Ok(remains) => remains,
+            Err(error) => {
+                tracing::error!(%error, "which technical alerts are still open is not known; trying again");
+                return false;
+            }
+        };
+        let now = now_ms();
+        let gone = i64::try_from((self.shared.config.heartbeat.every * GONE).as_millis()).unwrap_or(i64::MAX);
+        for left in remains.open {
+            let last = remains.heartbeats.get(left.process()).copied().unwrap_or(i64::MIN);
+            let reason = if left.process() == self.process { "process restarted" } else { "process gone" };
+            let lives = left.process() != self.process && now.saturating_sub(last) < gone;
+            if lives || self.episodes.has(&left.id) {
+                continue;
+            }
+            let resolved = left.resolved(now, reason);
+            match sender.alert(&resolved.id, &resolved) {
+                Ok(()) => tracing::info!(id = resolved.id, reason, "a technical alert is over"),
+                Err(error) => {
+                    tracing::error!(%error, "a technical alert of an earlier process cannot be resolved; trying again");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// What is wrong now.
+    fn look(&mut self) -> Findings {
+        let current = self.shared.current.load_full();
+        if current.generation != self.generation {
+            self.generation = current.generation;
+            self.monitor.take_up(&current.program);
+        }
+        for (worker, told) in self.shared.technical.take_told() {
+            match told {
+                Told::Block(tally) => self.monitor.take(worker, *tally),
+                Told::Stuck(stuck) => self.monitor.stuck(worker, &stuck),
+            }
+        }
+        let mut findings = self.conditions.judge(&self.facts(), Instant::now());
+        findings.extend(self.monitor.findings());
+        findings
+    }
+
+    fn facts(&self) -> Facts {
+        let Shared { config, technical, published, current, .. } = self.shared;
+        let known = published.known();
+        let lag = technical.store_lag();
+        let usual = i64::try_from(config.store.batch_documents).unwrap_or(i64::MAX);
+        Facts {
+            readings: technical.readings(),
+            has_partitions: !technical.held().is_empty(),
+            stream_end: self.stream_end,
+            workers: self.workers(),
+            store_behind: Some(lag).filter(|lag| config.store.is_used() && *lag > usual),
+            store_fails: config.store.is_used() && technical.does_store_fail(),
+            refused_reload: technical.refused_reload(),
+            folder_differs: known.folder.as_deref() != Some(current.load().program.version()),
+            published_trouble: known.trouble,
+            behind_broker: self.behind_broker,
+        }
+    }
+
+    /// By worker, why it does not judge.
+    fn workers(&self) -> BTreeMap<usize, Option<String>> {
+        let workers = self.shared.board.workers().into_iter();
+        let stuck = |worker| self.stuck.contains(&worker).then(|| "it does not go round any more".to_owned());
+        workers.map(|(worker, state)| (worker, state.trouble().or_else(|| stuck(worker)))).collect()
+    }
+
+    /// Tells of what nobody has heard of yet. What cannot be sent is tried again at the next look.
+    fn tell(&mut self, sender: &Sender, reason: Option<&str>) {
+        let ruleset = self.shared.current.load().program.version().to_owned();
+        while let Some(episode) = self.episodes.untold() {
+            let telling = Telling {
+                id: &episode.id,
+                rule: episode.rule,
+                since: episode.since,
+                resolved: episode.resolved.map(|at| (at, reason)),
+                notify: &self.shared.config.technical.notify,
+                origin: Origin { process: &self.process, ruleset: &ruleset },
+            };
+            let alert = Alert::new(&episode.finding, telling);
+            if let Err(error) = sender.alert(&episode.id, &alert) {
+                tracing::error!(rule = episode.rule, %error, "a technical alert cannot be sent; trying again");
+                break;
+            }
+            tracing::warn!(rule = episode.rule, state = alert.state, id = alert.id, "technical alert");
+            let id = episode.id.clone();
+            self.episodes.told(&id);
+        }
+        for (rule, open) in self.episodes.by_rule() {
+            self.shared.metrics.technical_open(rule, open);
+        }
+    }
+
+    /// Sends a heartbeat if one is due, and if every worker judges and has gone round since the last was due.
+    fn beat(&mut self, sender: &Sender) {
+        let now = Instant::now();
+        if now < self.due {
+            return;
+        }
+        let every = self.shared.config.heartbeat.every;
+        self.due = now + every;
+        self.has_taken_over = self.has_taken_over || self.take_over(sender);
+        self.ask_for_the_end(now);
+        self.stuck = self.rounds.stuck(self.shared.technical.rounds());
+        let beats = self.stuck.is_empty() && self.shared.board.all_ready();
+        if self.beats != beats {
+            tracing::warn!(beats, workers = ?self.stuck, "the heartbeat goes by whether every worker judges readings");
+            self.beats = beats;
+        }
+        if !beats {
+            return;
+        }
+        let technical = &self.shared.technical;
+        let heartbeat = Heartbeat {
+            process: self.process.clone(),
+            ts: now_ms(),
+            ruleset: self.shared.current.load().program.version().to_owned(),
+            partitions: technical.held().into_iter().collect(),
+            readings: technical.readings(),
+            technical_open: self.episodes.by_rule().values().sum(),
+            store_lag: self.shared.config.store.is_used().then(|| technical.store_lag()),
+            every_ms: every.as_millis() as u64,
+        };
+        match sender.heartbeat(&heartbeat) {
+            Ok(behind) => {
+                self.behind_broker = behind;
+                self.shared.metrics.heartbeat(heartbeat.ts);
+            }
+            Err(error) => tracing::error!(%error, "a heartbeat cannot be sent"),
+        }
+    }
+
+    /// A process that has had no readings for long looks whether others have.
+    fn ask_for_the_end(&mut self, now: Instant) {
+        let has_all = self.shared.technical.held().len() as i32 == self.partitions;
+        if has_all || !self.conditions.is_silent(now) {
+            return;
+        }
+        let stream = self.shared.current.load().program.stream().to_owned();
+        let end =
+            Records::new(&self.shared.config.kafka).and_then(|records| stream_end(&records, &stream, self.partitions));
+        match end {
+            Ok(end) => self.stream_end = Some(end),
+            Err(error) => tracing::warn!(%error, "it is not known whether others have readings"),
+        }
+    }
+}

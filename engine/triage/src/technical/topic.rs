@@ -1,0 +1,140 @@
+//! The topics `alerts.technical` and `heartbeat`: what goes there, one record at a time, and what has been left open there.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Message, Timestamp};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::topic_partition_list::Offset;
+use serde::Serialize;
+
+use super::alert::Left;
+use super::heartbeat::Heartbeat;
+use crate::config::KafkaConfig;
+use crate::kafka::properties;
+use crate::kafka::records::{ReadError, Records};
+use crate::kafka::rights::explained;
+use crate::kafka::topics::{HEARTBEAT, TECHNICAL_ALERTS};
+
+/// How long one record may take.
+const PATIENCE_MS: &str = "5000";
+
+/// Why a record is not there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    /// A Kafka client failed.
+    #[error("the broker does not take it: {}", explained(.0))]
+    Kafka(#[from] KafkaError),
+    /// The client was closed.
+    #[error("the broker does not say whether it is there")]
+    Unconfirmed,
+    /// It cannot be written as JSON.
+    #[error("it cannot be written: {0}")]
+    Form(#[from] serde_json::Error),
+    /// The runtime that waits for the broker cannot be made.
+    #[error("cannot wait for the broker: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+/// Sends one record after another, none twice by its own retries.
+pub(super) struct Sender {
+    producer: FutureProducer,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Sender {
+    pub(super) fn new(config: &KafkaConfig) -> Result<Self, SendError> {
+        let mut properties = properties::plain(config);
+        properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.timeout.ms", PATIENCE_MS);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { producer: properties.create()?, runtime })
+    }
+
+    /// Sends an alert, and waits until it is there.
+    pub(super) fn alert(&self, id: &str, alert: &impl Serialize) -> Result<(), SendError> {
+        self.send(TECHNICAL_ALERTS, id, alert).map(|_| ())
+    }
+
+    /// Sends a heartbeat; by how many milliseconds this machine's clock is behind the broker's at least, if the topic has the
+    /// broker's time. The broker's stands between when it was sent and when that was confirmed.
+    pub(super) fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<Option<i64>, SendError> {
+        let sent = now_ms();
+        let stamp = self.send(HEARTBEAT, &heartbeat.process, heartbeat)?;
+        let confirmed = now_ms();
+        let Timestamp::LogAppendTime(broker) = stamp else { return Ok(None) };
+        Ok(Some(outside(broker, sent, confirmed)))
+    }
+
+    fn send(&self, topic: &str, key: &str, value: &impl Serialize) -> Result<Timestamp, SendError> {
+        let value = serde_json::to_vec(value)?;
+        let record = FutureRecord::to(topic).partition(0).key(key).payload(&value);
+        let delivery = self.producer.send_result(record).map_err(|(error, _)| error)?;
+        let delivered = self.runtime.block_on(delivery).map_err(|_| SendError::Unconfirmed)?;
+        Ok(delivered.map_err(|(error, _)| error)?.timestamp)
+    }
+}
+
+/// By how much a time is past `from..to`, or before it.
+fn outside(time: i64, from: i64, to: i64) -> i64 {
+    if time > to { time - to } else { (time - from).min(0) }
+}
+
+/// What processes have left open, and when each last sent a heartbeat.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    pub(super) open: Vec<Left>,
+    pub(super) heartbeats: BTreeMap<String, i64>,
+}
+
+/// Reads both topics to their end. What is not in the form of ours is passed over.
+pub(super) fn remains(config: &KafkaConfig) -> Result<Remains, ReadError> {
+    let records = Records::new(config)?;
+    let mut open: BTreeMap<Vec<u8>, Left> = BTreeMap::new();
+    read(&records, TECHNICAL_ALERTS, |key, value| {
+        match value.and_then(|value| serde_json::from_slice::<Left>(value).ok()).filter(Left::is_open) {
+            Some(left) => drop(open.insert(key.to_vec(), left)),
+            None => drop(open.remove(key)),
+        }
+    })?;
+    let mut heartbeats = BTreeMap::new();
+    read(&records, HEARTBEAT, |_, value| {
+        if let Some(beat) = value.and_then(|value| serde_json::from_slice::<Heartbeat>(value).ok()) {
+            heartbeats.insert(beat.process, beat.ts);
+        }
+    })?;
+    Ok(Remains { open: open.into_values().collect(), heartbeats })
+}
+
+fn read(records: &Records, topic: &str, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), ReadError> {
+    let (first, end) = records.bounds(topic, 0)?;
+    if first >= end {
+        return Ok(());
+    }
+    records.read((topic, 0), Offset::Beginning, end, &mut |message| {
+        take(message.key().unwrap_or_default(), message.payload());
+        Ok(())
+    })
+}
+
+/// One past the last record of the stream, over all its partitions.
+pub(super) fn stream_end(records: &Records, stream: &str, partitions: i32) -> Result<i64, ReadError> {
+    (0..partitions).map(|partition| Ok(records.bounds(stream, partition)?.1)).sum()
+}
+
+/// Epoch milliseconds by this machine's clock.
+pub(super) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_off_by_what_the_way_there_and_back_does_not_explain() {
+        assert_eq!(outside(150, 100, 200), 0);
+        assert_eq!(outside(260, 100, 200), 60);
+        assert_eq!(outside(30, 100, 200), -70);
+    }
+}

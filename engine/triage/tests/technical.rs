@@ -1,0 +1,141 @@
+//! Technical alerts and the heartbeat of real engines on the embedded broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "support/bed.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod bed;
+
+use std::time::Duration;
+
+use bed::{Bed, Seen, stop, wait_for};
+use serde_json::Value;
+use triage::config::Layers;
+
+const ALERTS: &str = "alerts.technical";
+
+fn layers(bed: &Bed) -> Layers {
+    bed.layers(1).flag("heartbeat.every", "1s").flag("technical.no_readings", "3s")
+}
+
+/// The alerts of that rule, oldest first.
+fn alerts(bed: &Bed, rule: &str, least: usize) -> Vec<Value> {
+    let of_rule = |seen: &Seen| seen.json()["rule"] == rule;
+    let mut found = Vec::new();
+    wait_for(rule, || {
+        found = bed.read(ALERTS, 1).into_iter().filter(of_rule).collect();
+        found.len() >= least
+    });
+    for seen in &found {
+        assert_eq!(seen.key.as_deref(), seen.json()["id"].as_str().map(str::as_bytes));
+    }
+    found.iter().map(Seen::json).collect()
+}
+
+#[test]
+fn no_readings_are_an_alert_in_the_form_of_all_until_one_comes() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(layers(&bed));
+    let raised = alerts(&bed, "technical.no_readings", 1).remove(0);
+    let text = raised.to_string();
+    for (key, expected) in [
+        ("state", Value::from("raised")),
+        ("priority", "high".into()),
+        ("message", "no readings at all for 3s".into()),
+        ("notify", "clinical engineer".into()),
+        ("technical", true.into()),
+    ] {
+        assert_eq!(raised[key], expected, "{text}");
+    }
+    assert_eq!(
+        (&raised["origin"]["process"], raised["origin"]["ruleset"].as_str()),
+        (&"bed".into(), Some(&*engine.version()))
+    );
+    assert!(raised["id"].as_str().unwrap().starts_with("technical/bed/0@"), "{text}");
+    bed.producer().send(0..1);
+    let both = alerts(&bed, "technical.no_readings", 2);
+    assert_eq!(
+        (&both[1]["state"], &both[1]["id"], &both[1]["since"]),
+        (&"resolved".into(), &raised["id"], &raised["ts"])
+    );
+    stop(engine);
+}
+
+#[test]
+fn a_refused_reload_is_an_alert_until_one_is_applied() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(layers(&bed));
+    wait_for("the engine to be ready", || engine.is_ready());
+    bed.write("b.rules", "high.big when v >\n");
+    engine.reload("test");
+    let raised = alerts(&bed, "technical.rules_refused", 1).remove(0);
+    assert!(
+        raised["message"].as_str().unwrap().starts_with("a reload was refused, the old rules run: error"),
+        "{raised}"
+    );
+    bed.write("b.rules", bed::RULES);
+    engine.reload("test");
+    assert_eq!(alerts(&bed, "technical.rules_refused", 2)[1]["state"], "resolved");
+    stop(engine);
+}
+
+#[test]
+fn an_engine_that_stops_resolves_its_alerts_and_a_new_one_those_of_a_dead_one() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(layers(&bed));
+    alerts(&bed, "technical.no_readings", 1);
+    stop(engine);
+    let stopped = alerts(&bed, "technical.no_readings", 2);
+    assert_eq!((&stopped[1]["state"], &stopped[1]["reason"]), (&"resolved".into(), &"process stopped".into()));
+    // As a killed process of the same name, one that has been gone for long, and one that is alive leave them.
+    for process in ["bed", "gone", "alive"] {
+        let left = serde_json::json!({
+            "id": format!("technical/{process}/7@5/technical.x"), "rule": "technical.x", "state": "raised", "priority": "low",
+            "ts": 5, "since": 5, "message": "m", "technical": true, "values": {},
+            "origin": {"process": process, "ruleset": "r"},
+        });
+        bed.send_keyed(ALERTS, left["id"].as_str().unwrap(), &left.to_string());
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let beat = |process: &str, ts: u128| {
+        format!(
+            r#"{{"process":"{process}","ts":{ts},"ruleset":"r","partitions":[],"readings":0,"technical_open":1,"every_ms":1000}}"#
+        )
+    };
+    bed.send_keyed("heartbeat", "gone", &beat("gone", now - 3_600_000));
+    bed.send_keyed("heartbeat", "alive", &beat("alive", now));
+    let engine = bed.start_with(layers(&bed));
+    let over = alerts(&bed, "technical.x", 5);
+    let over: Vec<(&str, &str)> = over[3..]
+        .iter()
+        .map(|alert| (alert["origin"]["process"].as_str().unwrap(), alert["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(over, [("bed", "process restarted"), ("gone", "process gone")]);
+    stop(engine);
+}
+
+#[test]
+fn the_heart_beats_while_readings_are_judged_and_not_when_a_worker_does_not() {
+    let bed = Bed::new(1);
+    bed.write("b.rules", "high.big when v > 100\n  alert high \"v is {v}\"\n");
+    let engine = bed.start_with(layers(&bed));
+    let beats = bed.read("heartbeat", 3);
+    let beat = beats[2].json();
+    let expected = serde_json::json!({
+        "process": "bed", "ts": beat["ts"], "ruleset": engine.version(), "partitions": [0], "readings": 0,
+        "technical_open": beat["technical_open"], "every_ms": 1_000,
+    });
+    assert_eq!((&beat, beats[2].key.as_deref()), (&expected, Some(b"bed".as_slice())));
+    stop(engine);
+    // A state that cannot be read: the partition stays paused, and nobody judges its readings.
+    let torn = [r#"["triage","partition"]"#, r#"{"format":99}"#];
+    bed.send_keyed("triage-snapshots", torn[0], torn[1]);
+    let beats = bed.read("heartbeat", 3).len();
+    let engine = bed.start_with(layers(&bed));
+    wait_for("the worker to be in trouble", || {
+        let metrics = String::from_utf8(engine.metrics().render().unwrap()).unwrap();
+        !engine.is_ready() && metrics.contains("triage_heartbeat_timestamp_seconds 0")
+    });
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!((bed.read("heartbeat", 0).len(), engine.is_ready()), (beats, false));
+    stop(engine);
+}
