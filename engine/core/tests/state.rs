@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use std::fmt::Write as _;
+
 use triage_core::compile::{Changes, compile};
 use triage_core::program::{Limits, Migration, OutputKind, Outputs, Program, StateError, States, Workspace};
 use triage_core::reading::Record;
@@ -337,7 +339,8 @@ fn every_format_that_was_ever_written_is_read() {
     let mut restored = States::new(1);
     let fixture = |name: &str, now: Option<Vec<u8>>| {
         let path = folder.join(name);
-        let written: String = now.unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut written = String::new();
+        now.unwrap().iter().for_each(|byte| write!(written, "{byte:02x}").unwrap());
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(&path, format!("{written}\n")).unwrap();

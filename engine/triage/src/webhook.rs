@@ -23,7 +23,7 @@ use crate::kafka::rights::explained;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
-pub(crate) use board::Board;
+pub(crate) use board::{Board, Condition};
 use connection::Unusable;
 use session::Session;
 

@@ -16,7 +16,9 @@ use super::{DeadLetterError, LARGEST, Stage, read_all};
 use crate::config::Config;
 use crate::kafka::properties;
 use crate::kafka::records::Records;
-use crate::kafka::topics::{DEAD_LETTERS, DEAD_LETTERS_RESENT, RESENT_ALERTS, RESENT_DOCUMENTS, RULE_SETS, Topics};
+use crate::kafka::topics::{
+    DEAD_LETTERS, DEAD_LETTERS_RESENT, RESENT_ALERTS, RESENT_DOCUMENTS, RULE_SETS, Topics, topic_of_alerts,
+};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::published;
 
@@ -227,8 +229,13 @@ fn target_of(letter: &Letter, stream: &str) -> Result<Target, String> {
     let Some(origin) = letter.origin() else {
         return Err("it is not said where the record came from".to_owned());
     };
-    if matches!(target, Target::Stream) && origin.topic != stream {
-        return Err(format!("it came from `{}`, and the stream is `{stream}`", origin.topic));
+    match target {
+        Target::Stream if origin.topic != stream => {
+            Err(format!("it came from `{}`, and the stream is `{stream}`", origin.topic))
+        }
+        Target::Webhook if topic_of_alerts(origin.topic).is_none() => {
+            Err(format!("it came from `{}`, which has no alerts", origin.topic))
+        }
+        _ => Ok(target),
     }
-    Ok(target)
 }

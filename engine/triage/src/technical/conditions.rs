@@ -35,6 +35,8 @@ pub(super) struct Facts {
     /// Why the published rules do not run here.
     pub(super) published_trouble: Option<String>,
     pub(super) folder_differs: bool,
+    /// By topic: why the webhook's deliveries have been given up since the last that arrived.
+    pub(super) webhooks: BTreeMap<String, String>,
     /// By how many milliseconds this machine's clock is behind the broker's, at least.
     pub(super) behind_broker: Option<i64>,
 }
@@ -67,6 +69,10 @@ impl Conditions {
         self.judge_workers(facts, now, &mut findings);
         self.judge_store(facts, now, &mut findings);
         self.judge_rules(facts, now, &mut findings);
+        for (topic, trouble) in &facts.webhooks {
+            let message = format!("alerts of `{topic}` are given up by the webhook: {}", words(trouble));
+            findings.open("technical.webhook", topic, finding(Priority::High, message, Vec::new()));
+        }
         let limit = self.config.clock_skew.as_millis() as i64;
         if let Some(behind) = facts.behind_broker.filter(|behind| behind.abs() > limit) {
             let way = if behind > 0 { "behind" } else { "ahead of" };
@@ -267,6 +273,15 @@ mod tests {
         assert!(found.iter().all(|(_, _, finding)| finding.message.ends_with("61 s ahead of the broker's")));
         let slight = Facts { behind_broker: Some(59_000), ..Facts::default() };
         assert!(conditions.judge(&slight, begun).is_empty());
+    }
+
+    #[test]
+    fn a_webhook_that_gives_up_is_told_by_topic() {
+        let (mut conditions, begun) = conditions();
+        let webhooks = BTreeMap::from([("stroke".to_owned(), "410 Gone".to_owned())]);
+        let found = conditions.judge(&Facts { webhooks, ..Facts::default() }, begun);
+        assert_eq!(rules(&found), [("technical.webhook", "stroke".into())]);
+        assert!(found.iter().all(|(_, _, finding)| finding.message.ends_with("by the webhook: 410 Gone")));
     }
 
     #[test]

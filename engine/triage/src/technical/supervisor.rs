@@ -10,16 +10,21 @@ use super::board::Told;
 use super::conditions::{Conditions, Facts, Rounds};
 use super::episode::Episodes;
 use super::heartbeat::Heartbeat;
-use super::topic::{Sender, now_ms, remains, stream_end};
+use super::topic::{Sender, remains, stream_end};
+use crate::alerts::age::now;
 use crate::kafka::records::Records;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
+use crate::webhook::Condition;
 
 /// How often it asks.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Without a heartbeat for so many of its periods a process is gone, and what it left open is over.
 const GONE: u32 = 60;
+
+/// For how long a webhook that gave an alert up is told of, though it takes others by now: that one has not arrived.
+const GIVEN_UP_LASTS: Duration = Duration::from_mins(10);
 
 /// The episodes of one process.
 struct Supervisor<'a> {
@@ -49,11 +54,11 @@ pub(super) fn run(shared: &Shared, partitions: i32) {
     let mut supervisor = Supervisor::new(shared, partitions);
     while !shared.shutdown.sleep(LOOK) {
         let findings = supervisor.look();
-        supervisor.episodes.update(&findings, now_ms());
+        supervisor.episodes.update(&findings, now());
         supervisor.tell(&sender, None);
         supervisor.beat(&sender);
     }
-    supervisor.episodes.update(&Findings::default(), now_ms());
+    supervisor.episodes.update(&Findings::default(), now());
     supervisor.tell(&sender, Some("process stopped"));
 }
 
@@ -106,7 +111,7 @@ impl<'a> Supervisor<'a> {
                 return false;
             }
         };
-        let now = now_ms();
+        let now = now();
         let gone = i64::try_from((self.shared.config.heartbeat.every * GONE).as_millis()).unwrap_or(i64::MAX);
         for left in remains.open {
             let last = remains.heartbeats.get(left.process()).copied().unwrap_or(i64::MIN);
@@ -158,10 +163,21 @@ impl<'a> Supervisor<'a> {
             store_behind: Some(lag).filter(|lag| config.store.is_used() && *lag > usual),
             store_fails: config.store.is_used() && technical.does_store_fail(),
             refused_reload: technical.refused_reload(),
+            webhooks: self.webhooks(),
             folder_differs: known.folder.as_deref() != Some(current.load().program.version()),
             published_trouble: known.trouble,
             behind_broker: self.behind_broker,
         }
+    }
+
+    /// By topic, why a webhook has given up, for a while, and as long as nothing has arrived since.
+    fn webhooks(&self) -> BTreeMap<String, String> {
+        let conditions = self.shared.webhooks.conditions().into_iter();
+        let lost = conditions.filter(|(_, Condition { since, last_given_up, .. })| {
+            let is_recent = |last: i64| now() - last < GIVEN_UP_LASTS.as_millis() as i64;
+            last_given_up.is_some_and(|last| is_recent(last) || since.is_some_and(|since| last >= since))
+        });
+        lost.map(|(topic, condition)| (topic, condition.because.unwrap_or_default())).collect()
     }
 
     /// By worker, why it does not judge.
@@ -199,14 +215,14 @@ impl<'a> Supervisor<'a> {
 
     /// Sends a heartbeat if one is due, and if every worker judges and has gone round since the last was due.
     fn beat(&mut self, sender: &Sender) {
-        let now = Instant::now();
-        if now < self.due {
+        let looked = Instant::now();
+        if looked < self.due {
             return;
         }
         let every = self.shared.config.heartbeat.every;
-        self.due = now + every;
+        self.due = looked + every;
         self.has_taken_over = self.has_taken_over || self.take_over(sender);
-        self.ask_for_the_end(now);
+        self.ask_for_the_end(looked);
         self.stuck = self.rounds.stuck(self.shared.technical.rounds());
         let beats = self.stuck.is_empty() && self.shared.board.all_ready();
         if self.beats != beats {
@@ -219,7 +235,7 @@ impl<'a> Supervisor<'a> {
         let technical = &self.shared.technical;
         let heartbeat = Heartbeat {
             process: self.process.clone(),
-            ts: now_ms(),
+            ts: now(),
             ruleset: self.shared.current.load().program.version().to_owned(),
             partitions: technical.held().into_iter().collect(),
             readings: technical.readings(),

@@ -1,7 +1,6 @@
 //! The topics `alerts.technical` and `heartbeat`: what goes there, one record at a time, and what has been left open there.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Message, Timestamp};
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use super::alert::Left;
 use super::heartbeat::Heartbeat;
+use crate::alerts::age::now;
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
 use crate::kafka::records::{ReadError, Records};
@@ -59,9 +59,9 @@ impl Sender {
     /// Sends a heartbeat; by how many milliseconds this machine's clock is behind the broker's at least, if the topic has the
     /// broker's time. The broker's stands between when it was sent and when that was confirmed.
     pub(super) fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<Option<i64>, SendError> {
-        let sent = now_ms();
+        let sent = now();
         let stamp = self.send(HEARTBEAT, &heartbeat.process, heartbeat)?;
-        let confirmed = now_ms();
+        let confirmed = now();
         let Timestamp::LogAppendTime(broker) = stamp else { return Ok(None) };
         Ok(Some(outside(broker, sent, confirmed)))
     }
@@ -120,11 +120,6 @@ fn read(records: &Records, topic: &str, mut take: impl FnMut(&[u8], Option<&[u8]
 /// One past the last record of the stream, over all its partitions.
 pub(super) fn stream_end(records: &Records, stream: &str, partitions: i32) -> Result<i64, ReadError> {
     (0..partitions).map(|partition| Ok(records.bounds(stream, partition)?.1)).sum()
-}
-
-/// Epoch milliseconds by this machine's clock.
-pub(super) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64
 }
 
 #[cfg(test)]

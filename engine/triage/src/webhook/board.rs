@@ -18,6 +18,8 @@ pub(crate) struct Condition {
     pub(crate) given_up: u64,
     /// When the last was, in epoch milliseconds.
     pub(crate) last_given_up: Option<i64>,
+    /// Why the last was.
+    pub(crate) because: Option<String>,
 }
 
 /// By topic.
@@ -46,11 +48,12 @@ impl Board {
         (condition.trouble, condition.since) = (None, None);
     }
 
-    pub(super) fn gave_up(&self, topic: &str) {
+    pub(super) fn gave_up(&self, topic: &str, because: String) {
         let mut webhooks = self.lock();
         let condition = webhooks.entry(topic.to_owned()).or_default();
         condition.given_up += 1;
         condition.last_given_up = Some(now());
+        condition.because = Some(because);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Condition>> {
@@ -68,11 +71,12 @@ mod tests {
         board.failed("stroke", "503".to_owned());
         let first = board.conditions()["stroke"].clone();
         board.failed("stroke", "timeout".to_owned());
-        board.gave_up("stroke");
+        board.gave_up("stroke", "too old".to_owned());
         let second = board.conditions()["stroke"].clone();
         assert_eq!((second.trouble.as_deref(), second.since, second.given_up), (Some("timeout"), first.since, 1));
         board.delivered("stroke");
         let last = board.conditions()["stroke"].clone();
         assert_eq!((last.trouble, last.since, last.given_up), (None, None, 1));
+        assert_eq!(last.because.as_deref(), Some("too old"));
     }
 }

@@ -225,11 +225,12 @@ impl Session {
         next.add_partition_offset(topic, partition, Offset::Offset(offset + 1))?;
         let group = self.consumer.group_metadata().ok_or(KafkaError::Canceled)?;
         tracing::error!(topic, partition, offset, reason, sentence, "a webhook gives an alert up: it is a dead letter");
+        let because = sentence.clone();
         self.post.send(&[Refused { taken: Arc::clone(taken), reason, sentence }], &next, &group)?;
         self.dealt_with.insert((topic.to_owned(), partition), offset + 1);
         let Delivery { shared, topic, .. } = &*self.delivery;
         shared.metrics.webhook_dead_letter(topic, reason);
-        shared.webhooks.gave_up(topic);
+        shared.webhooks.gave_up(topic, because);
         Ok(())
     }
 

@@ -229,7 +229,7 @@ impl<'c> Session<'c> {
         let polled = clients.consumer.poll(patience);
         self.keeping.idle.looked();
         for event in clients.consumer.context().take() {
-            self.apply(event, batch)?;
+            self.apply(event, batch);
         }
         match polled {
             None => Ok(None),
@@ -265,7 +265,7 @@ impl<'c> Session<'c> {
         }
     }
 
-    fn apply(&mut self, event: Event, batch: &mut Batch<'c>) -> Result<(), WorkerError> {
+    fn apply(&mut self, event: Event, batch: &mut Batch<'c>) {
         if matches!(event, Event::Assigned(_) | Event::Revoked(_) | Event::Lost(_)) {
             // What could not be committed may be another worker's now.
             self.aborts_no_more();
@@ -274,7 +274,9 @@ impl<'c> Session<'c> {
             Event::Assigned(partitions) => {
                 tracing::info!(worker = self.index, ?partitions, "partitions assigned");
                 self.shared.technical.assigned(self.index, &partitions);
-                partitions.iter().for_each(|partition| self.taking.expect(*partition));
+                for partition in &partitions {
+                    self.taking.expect(*partition);
+                }
                 self.joined = true;
                 self.announce();
             }
@@ -298,7 +300,6 @@ impl<'c> Session<'c> {
             Event::Ends(ends) => self.measure_lag(&ends),
             Event::Connected(connected) => self.connection(connected),
         }
-        Ok(())
     }
 
     fn forget_partitions(&mut self, partitions: &[i32]) {

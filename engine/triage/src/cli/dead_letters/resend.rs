@@ -7,7 +7,7 @@ use crate::cli::Failure;
 use crate::cli::source::count;
 use crate::dead_letters::filter::Filter;
 use crate::dead_letters::resend::{Report, resend};
-use crate::kafka::topics::RESENT_DOCUMENTS;
+use crate::kafka::topics::{RESENT_ALERTS, RESENT_DOCUMENTS};
 
 /// What `triage dead-letters resend` is told on the command line.
 #[derive(Debug, clap::Args)]
@@ -59,10 +59,10 @@ fn total(report: &Report) -> u64 {
 fn print(report: &Report, dry_run: bool) {
     let verb = if dry_run { "would be resent" } else { "resent" };
     for (topic, letters) in &report.sent {
-        if topic == RESENT_DOCUMENTS {
-            println!("{} {verb} to the store", count(*letters as usize, "document"));
-        } else {
-            println!("{} {verb} to `{topic}`", count(*letters as usize, "reading"));
+        match topic.as_str() {
+            RESENT_DOCUMENTS => println!("{} {verb} to the store", count(*letters as usize, "document")),
+            RESENT_ALERTS => println!("{} {verb} to the webhooks", count(*letters as usize, "alert")),
+            stream => println!("{} {verb} to `{stream}`", count(*letters as usize, "reading")),
         }
     }
     if report.before > 0 {
