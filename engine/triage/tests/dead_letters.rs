@@ -167,8 +167,8 @@ fn only_the_stream_takes_readings_and_other_stages_stay() {
     assert_eq!(code, 0);
     let expected = [
         "1 dead letter left alone: it came from `rule-sets`, and the stream is `research`",
-        "1 dead letter left alone: letters of the stage `acknowledgement` are never sent again",
         "1 dead letter left alone: it came from `x`, which has no alerts",
+        "1 dead letter left alone: letters of the stage `acknowledgement` are never sent again",
         "1 dead letter left alone: no stage is said: it was written by somebody else",
     ];
     assert_eq!(sent.lines().collect::<Vec<_>>(), expected);
