@@ -48,15 +48,15 @@ def make(source: pathlib.Path | None) -> dict[pathlib.Path, bytes]:
     patients, demonstration = table.heart()
     model = learners.forest(patients)
     content = export.onnx_bytes(model)
+    judged = report.judge(patients)
     with published.fetched(source) as wheel:
-        figures, pictures = report.measure(model, content, patients, demonstration, wheel)
-    figures = rounded(figures)
+        figures = rounded(report.measure(model, content, judged, patients, demonstration, wheel))
     return {
         DATASETS / "cardio.onnx": content,
         DATASETS / "cardio.inputs.json": as_json(histogram.histograms(patients, hashlib.sha256(content).hexdigest())),
         DATASETS / "cardio.json": as_json(figures),
         DOCS / "model-card.md": card.render(figures).encode(),
-        **{DOCS / "model-card" / name: picture for name, picture in pictures.items()},
+        **{DOCS / "model-card" / name: picture for name, picture in report.draw(figures, judged, patients).items()},
     }
 
 

@@ -71,7 +71,7 @@ def calibration(curves: dict[str, list[dict]]) -> bytes:
     return svg(figure)
 
 
-def thresholds(rows: list[dict], proposed: dict[str, float]) -> bytes:
+def thresholds(rows: list[dict], proposed: dict[str, dict]) -> bytes:
     """Sensitivity and specificity with their intervals, and a line where each topic stands."""
     figure = Figure(figsize=(6.4, 3.6))
     axes = figure.add_subplot()
@@ -80,9 +80,9 @@ def thresholds(rows: list[dict], proposed: dict[str, float]) -> bytes:
         value, low, high = ([row[name][part] for row in rows] for part in ("value", "low", "high"))
         axes.plot(at, value, color=colour, label=name)
         axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
-    for topic, threshold in proposed.items():
-        axes.axvline(threshold, color=GREY, linewidth=1, linestyle="--")
-        axes.text(threshold + 0.008, 0.02, f"{topic} {threshold:g}", color=GREY)
+    for topic, row in proposed.items():
+        axes.axvline(row["threshold"], color=GREY, linewidth=1, linestyle="--")
+        axes.text(row["threshold"] + 0.008, 0.02, f"{topic} {row['threshold']:g}", color=GREY)
     axes.set(xlim=(0.05, 0.95), ylim=(0, 1.01), xlabel="threshold on the score", ylabel="share of patients")
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return svg(figure)

@@ -86,22 +86,25 @@ def shown(model: xgboost.XGBClassifier, demonstration: Patients) -> list[dict[st
 
 
 def measure(
-    model: xgboost.XGBClassifier, content: bytes, patients: Patients, demonstration: Patients, wheel: pathlib.Path
-) -> tuple[dict[str, object], dict[str, bytes]]:
-    """The figures, and the pictures by file name."""
-    judged = judge(patients)
+    model: xgboost.XGBClassifier,
+    content: bytes,
+    judged: Judged,
+    patients: Patients,
+    demonstration: Patients,
+    wheel: pathlib.Path,
+) -> dict[str, object]:
+    """The figures; `content` is the model's file, `wheel` where the other hospitals and the published copies are."""
     own = judged.probability["xgboost"]
     rows = thresholds.table(own, patients)
     proposed = thresholds.proposed(rows)
     at = {topic: next(row for row in rows if row["threshold"] == t) for topic, t in proposed.items()}
-    leaked = leak.measure(wheel)
-    figures = {
+    return {
         "model": model_facts(model, content, patients),
         "versions": {"python": ".".join(platform.python_version_tuple()[:2])}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
         "data": data_facts(patients, demonstration),
         "cross_validation": {"folds": folds.FOLDS, "repeats": folds.REPEATS, **judged.figures},
-        "leak": leaked,
+        "leak": leak.measure(wheel),
         "proposed": {
             topic: {**row, "predictive": thresholds.predictive(row["sensitivity"]["value"], row["specificity"]["value"])}
             for topic, row in at.items()
@@ -113,10 +116,14 @@ def measure(
         "moved_by": moved_by(model, patients),
         "demonstration": shown(model, demonstration),
     }
-    drawn = {
-        "roc.svg": pictures.roc(judged.probability, patients.ill, at),
-        "calibration.svg": pictures.calibration({n: f["calibration_curve"] for n, f in judged.figures.items()}),
-        "thresholds.svg": pictures.thresholds(rows, proposed),
-        "leak.svg": pictures.leak(leaked),
+
+
+def draw(figures: dict, judged: Judged, patients: Patients) -> dict[str, bytes]:
+    """The pictures by file name, from the figures as cardio.json has them."""
+    curves = {name: figures["cross_validation"][name]["calibration_curve"] for name in judged.figures}
+    return {
+        "roc.svg": pictures.roc(judged.probability, patients.ill, figures["proposed"]),
+        "calibration.svg": pictures.calibration(curves),
+        "thresholds.svg": pictures.thresholds(figures["thresholds"], figures["proposed"]),
+        "leak.svg": pictures.leak(figures["leak"]),
     }
-    return figures, drawn

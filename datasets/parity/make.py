@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the models that the engine's scores are held to, rows to ask them about, and onnxruntime's answers.
 
-    make.py [--rows 300] [--output DIR]
+    make.py [--rows 300] [--output DIR] [--check]
 
 Into DIR (the engine's fixtures unless it is said): for each model NAME.onnx and NAME.rows, models.json with what they
 are, refused/ with files that no engine should take, and cardio.shap.json. README.md there states the formats. Run it by
@@ -70,6 +70,26 @@ def difference(model: fitted.Model, given: np.ndarray, found: np.ndarray) -> flo
     return float(f"{np.abs(found[usual] - model.library(given[usual])).max():.1e}")
 
 
+def files(count: int) -> dict[str, bytes]:
+    """Every file with its content, by its path in DIR. The heart score's own model stays where it is."""
+    patients, _ = table.heart()
+    cardio = (DATASETS / "cardio.onnx").read_bytes()
+    made, entries, reasons = {}, [], []
+    for model in models(patients, cardio):
+        entry, made[f"{model.name}.rows"] = asked(model, patients, count)
+        entries.append(entry)
+        if model.name != HEART_SCORE:
+            made[f"{model.name}.onnx"] = model.content
+    for file in refused.refused(patients, cardio):
+        made[f"refused/{file.name}.onnx"] = file.content
+        reasons.append({"name": file.name, "why": file.why})
+    return made | {
+        "models.json": lines(entries),
+        "refused/refused.json": lines(reasons),
+        "cardio.shap.json": lines(shap_values.shap_values(learners.forest(patients), cardio, patients)),
+    }
+
+
 def lines(entries: list[dict[str, object]]) -> bytes:
     """A JSON list with an entry a line."""
     return ("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n").encode()
@@ -81,23 +101,8 @@ def main() -> None:
     parser.add_argument("--output", type=pathlib.Path, default=FIXTURES)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     told = parser.parse_args()
-    patients, _ = table.heart()
-    cardio = (DATASETS / "cardio.onnx").read_bytes()
-    entries = []
-    for model in models(patients, cardio):
-        entry, content = asked(model, patients, told.rows)
-        entries.append(entry)
-        if model.name != HEART_SCORE:
-            check_or_write(told.output / f"{model.name}.onnx", model.content, told.check)
-        check_or_write(told.output / f"{model.name}.rows", content, told.check)
-    check_or_write(told.output / "models.json", lines(entries), told.check)
-    reasons = []
-    for file in refused.refused(patients, cardio):
-        reasons.append({"name": file.name, "why": file.why})
-        check_or_write(told.output / "refused" / f"{file.name}.onnx", file.content, told.check)
-    check_or_write(told.output / "refused" / "refused.json", lines(reasons), told.check)
-    moved = shap_values.shap_values(learners.forest(patients), cardio, patients)
-    check_or_write(told.output / "cardio.shap.json", (json.dumps(moved) + "\n").replace('{"inputs"', '\n{"inputs"').encode(), told.check)
+    for path, content in files(told.rows).items():
+        check_or_write(told.output / path, content, told.check)
 
 
 if __name__ == "__main__":

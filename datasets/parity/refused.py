@@ -104,6 +104,12 @@ def wrong_answers(patients: Patients) -> Iterator[Refused]:
     converted = convert_xgboost(raw, name="margin", initial_types=kinds, target_opset=OPSET)
     yield Refused("margin", "a regression's margin, below 0 and above 1, as onnxmltools 1.16 writes reg:logistic",
                   converted.SerializeToString(deterministic=True))
+    for name, why, bases in (
+        ("base_of_first", "weights of the second class, a base value of the first: onnxruntime 1.32 drops it", [0.25]),
+        ("two_bases", "weights of one class, base values of two: onnxruntime 1.32 drops the trees", [0.0, 0.25]),
+    ):
+        node = trees.ensemble(small_tree(), leaves, [1], 2, post_transform="LOGISTIC", base_values=bases)
+        yield Refused(name, why, graphs.classifier(name, node, 2))
     logistic = trees.regressor(small_tree(), np.array([-1.0, 0.0, 1.0]), post_transform="LOGISTIC")
     yield Refused("regressor_logistic", "LOGISTIC on a regressor: the standard applies it, onnxruntime 1.32 does not",
                   graphs.probability("regressor_logistic", [logistic]))

@@ -91,14 +91,16 @@ def written(patients: np.ndarray) -> Iterator[Model]:
 
 
 def classifiers(patients: np.ndarray) -> Iterator[tuple[str, bytes]]:
-    """Two classes by one weight a leaf, by two, and three classes."""
+    """Two classes by one weight a leaf, which stands for the second whatever it is given to; by two; three classes."""
     random = np.random.default_rng(11)
     nodes = grown(patients, random)
     leaves = len(nodes.leaves)
     weights = random.normal(0, 0.5, (leaves, 3))
     shares = random.uniform(0, 1 / TREES, leaves)
-    logistic = ensemble(nodes, weights[:, :1], [1], 2, post_transform="LOGISTIC", base_values=[0.0, 0.25])
+    logistic = ensemble(nodes, weights[:, :1], [0], 2, post_transform="LOGISTIC", base_values=[0.25])
     yield "branches_logistic", graphs.classifier("branches_logistic", logistic, 2)
+    second = ensemble(nodes, weights[:, :1], [1], 2, post_transform="LOGISTIC")
+    yield "branches_second_class", graphs.classifier("branches_second_class", second, 2)
     both = ensemble(nodes, np.column_stack([-weights[:, 0], weights[:, 0]]), [0, 1], 2, post_transform="LOGISTIC")
     yield "branches_both_classes", graphs.classifier("branches_both_classes", both, 2)
     shared = ensemble(nodes, np.column_stack([1 / TREES - shares, shares]), [0, 1], 2, post_transform="NONE")
