@@ -114,7 +114,7 @@ def from_xgboost(
     kinds = [("inputs", FloatTensorType([None, model.n_features_in_]))]
     converted = convert_xgboost(model, name=name, initial_types=kinds, target_opset=OPSET)
     amend(converted)
-    return Model(name, "onnxmltools", converted.SerializeToString(deterministic=True), library)
+    return Model(name, "onnxmltools", content(converted), library)
 
 
 def sklearn(
@@ -124,7 +124,15 @@ def sklearn(
     model.fit(x, answer)
     with mock.patch.object(_container, "make_node", make_node):
         converted = to_onnx(model, x[:1], name=name, options={"zipmap": False}, target_opset=OPSET)
-    return Model(name, "skl2onnx", converted.SerializeToString(deterministic=True), model.predict_proba, takes_missing)
+    return Model(name, "skl2onnx", content(converted), model.predict_proba, takes_missing)
+
+
+def content(converted: onnx.ModelProto) -> bytes:
+    """The file's bytes. skl2onnx lists the opsets in the order of a set of strings, another one in each process."""
+    opsets = sorted(converted.opset_import, key=lambda opset: (opset.domain, opset.version))
+    del converted.opset_import[:]
+    converted.opset_import.extend(opsets)
+    return converted.SerializeToString(deterministic=True)
 
 
 def make_node(*arguments: object, **attributes: object) -> onnx.NodeProto:

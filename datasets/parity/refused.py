@@ -18,7 +18,7 @@ from cardio.export import OPSET
 from cardio.table import Patients
 
 from . import graphs, trees
-from .fitted import XGBOOST, filled
+from .fitted import XGBOOST, content, filled
 
 FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
@@ -103,7 +103,7 @@ def wrong_answers(patients: Patients) -> Iterator[Refused]:
     kinds = [("inputs", FloatTensorType([None, graphs.INPUTS]))]
     converted = convert_xgboost(raw, name="margin", initial_types=kinds, target_opset=OPSET)
     yield Refused("margin", "a regression's margin, below 0 and above 1, as onnxmltools 1.16 writes reg:logistic",
-                  converted.SerializeToString(deterministic=True))
+                  content(converted))
     for name, why, bases in (
         ("base_of_first", "weights of the second class, a base value of the first: onnxruntime 1.32 drops it", [0.25]),
         ("two_bases", "weights of one class, base values of two: onnxruntime 1.32 drops the trees", [0.0, 0.25]),
@@ -120,10 +120,10 @@ def wrong_operators(patients: Patients) -> Iterator[Refused]:
     whole = filled(patients)
     regression = LogisticRegression(max_iter=5000).fit(whole.x, whole.ill)
     converted = to_onnx(regression, whole.x[:1], name="zip_map", target_opset=OPSET)
-    yield Refused("zip_map", "operator ZipMap", converted.SerializeToString(deterministic=True))
+    yield Refused("zip_map", "operator ZipMap", content(converted))
     scaled = make_pipeline(StandardScaler(), regression).fit(whole.x, whole.ill)
     converted = to_onnx(scaled, whole.x[:1], name="scaler", options={"zipmap": False}, target_opset=OPSET)
-    yield Refused("scaler", "operator Scaler", converted.SerializeToString(deterministic=True))
+    yield Refused("scaler", "operator Scaler", content(converted))
     nodes = [helper.make_node("Augury", ["inputs"], ["probability"])]
     yield Refused("unknown_operator", "operator Augury", graphs.probability("unknown_operator", nodes))
     nodes, constants = linear("inputs")
