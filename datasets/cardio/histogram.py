@@ -28,9 +28,9 @@ def of(patients: Patients, name: str) -> dict[str, object]:
         entry["codes"] = [int(code) for code in codes]
     else:
         entry["lowest"], entry["highest"] = float(str(known.min())), float(str(known.max()))
-        entry["cuts"] = edges(known)
-        places = np.searchsorted(np.array(entry["cuts"], np.float32), known, side="right")
-        counts = np.bincount(places, minlength=len(entry["cuts"]) + 1)
+        cuts = entry["cuts"] = edges(known)
+        places = np.searchsorted(np.array(cuts, np.float32), known, side="right")
+        counts = np.bincount(places, minlength=len(cuts) + 1)
     return {**entry, "counts": [int(count) for count in counts], "missing": int(np.isnan(values).sum())}
 
 

@@ -1,4 +1,4 @@
-"""Patients as numbers: the inputs in the table's order, and NaN for what was not measured. `Temp` is no input: it was made up."""
+"""Patients as numbers: the inputs in the table's order, NaN for what was not measured. `Temp`, made up, is no input."""
 
 import csv
 import pathlib

@@ -22,7 +22,7 @@ from cardio.export import OPSET
 from cardio.table import Patients, column
 
 SEED = 7
-XGBOOST = {"n_estimators": 40, "max_depth": 5, "learning_rate": 0.1, "tree_method": "hist", "n_jobs": 1, "random_state": SEED}
+XGBOOST = {"n_estimators": 40, "max_depth": 5, "learning_rate": 0.1, "n_jobs": 1, "random_state": SEED}
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ def content(converted: onnx.ModelProto) -> bytes:
 
 def make_node(*arguments: object, **attributes: object) -> onnx.NodeProto:
     """For skl2onnx 1.20: onnx 1.23 refuses the numpy booleans that it hands over for a HistGradientBoosting."""
-    plain = {
-        name: [int(value) if isinstance(value, bool | np.bool_) else value for value in values] if isinstance(values, list) else values
-        for name, values in attributes.items()
-    }
-    return onnx.helper.make_node(*arguments, **plain)
+    for name, values in attributes.items():
+        if isinstance(values, list):
+            attributes[name] = [int(value) if isinstance(value, bool | np.bool_) else value for value in values]
+    return onnx.helper.make_node(*arguments, **attributes)

@@ -53,7 +53,8 @@ def read(model: onnx.ModelProto) -> Forest | None:
 def ensemble(attributes: dict, kind: str) -> Forest:
     """From the operator's attributes; `kind` is what its leaves name: a class or a target."""
     count = len(attributes["nodes_nodeids"])
-    column = lambda name, empty: attributes.get(f"nodes_{name}") or [empty] * count
+    tracking = attributes.get("nodes_missing_value_tracks_true") or [0] * count
+    covers = attributes.get("nodes_hitrates") or [0.0] * count
     weights: dict[tuple[int, int], dict[int, float]] = {}
     leaf = [attributes[f"{kind}_{name}"] for name in ("treeids", "nodeids", "ids", "weights")]
     for tree, node, label, weight in zip(*leaf):
@@ -61,7 +62,7 @@ def ensemble(attributes: dict, kind: str) -> Forest:
     trees: dict[int, dict[int, Node]] = {}
     columns = ("treeids", "nodeids", "modes", "featureids", "values", "truenodeids", "falsenodeids")
     for tree, number, mode, feature, cut, when_true, when_false, tracks, cover in zip(
-        *(attributes[f"nodes_{name}"] for name in columns), column("missing_value_tracks_true", 0), column("hitrates", 0.0)
+        *(attributes[f"nodes_{name}"] for name in columns), tracking, covers
     ):
         node = Node(mode.decode(), feature, cut, bool(tracks), cover, weights.get((tree, number), {}), when_true, when_false)
         trees.setdefault(tree, {})[number] = node
