@@ -6,7 +6,7 @@ mod decode;
 mod instant;
 mod value;
 
-pub(crate) use batch::{Batch, Column, Slice, Undeclared};
+pub(crate) use batch::{Batch, Slice, Undeclared};
 pub(crate) use bits::{Bits, WORD_BITS};
 pub(crate) use decode::{Decoder, Memory};
 pub(crate) use instant::write_rfc3339;

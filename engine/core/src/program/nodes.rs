@@ -3,10 +3,11 @@
 //! A node has two rows of bits: where it is true, and where it is possible (true or unknown). Negation is pushed into
 //! the predicates beforehand, so that `and` and `or` are one bit operation on either row: exactly Kleene's logic.
 
+mod rows;
 mod track;
 
-use self::track::{Tracks, Truths};
-use super::Program;
+use self::rows::{Join, Rows, Values, compare, mark_unknown, per_row, word};
+use self::track::Tracks;
 use super::arrival::{self, History};
 use crate::function::Function;
 use crate::graph::{Arithmetic, Hold};
@@ -15,9 +16,6 @@ use crate::reading::{Batch, WORD_BITS};
 use crate::state::{Layout, States};
 use crate::syntax::ast::{Comparison, Status};
 use crate::types::FieldId;
-
-/// Words in a row of bits of a full batch.
-const FULL: usize = Program::MAX_BATCH / WORD_BITS;
 
 /// A node, by position in [`Nodes::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,18 +103,30 @@ pub(crate) struct Judged {
     tracks: Tracks,
 }
 
-/// A number's values: one for each reading, or the same for all.
-#[derive(Clone, Copy)]
-enum Values<'a> {
-    Each(&'a [f64]),
-    Same(f64),
+/// The readings of a batch, and their bytes.
+struct Readings<'a> {
+    batch: &'a Batch,
+    records: &'a [&'a [u8]],
 }
 
-impl Values<'_> {
-    fn at(self, row: usize) -> f64 {
-        match self {
-            Values::Each(values) => values[row],
-            Values::Same(value) => value,
+impl Readings<'_> {
+    /// What a text says, if it is known.
+    fn text(&self, field: FieldId, row: usize) -> Option<&[u8]> {
+        let column = self.batch.column(field);
+        (!column.values[row].is_nan()).then(|| self.batch.bytes(column.text[row], self.records[row]))
+    }
+
+    /// Where the field is of that status.
+    fn is(&self, field: FieldId, status: Status, negated: bool, matches: &mut [u64]) {
+        let column = self.batch.column(field);
+        let words = column.missing.words().iter().zip(column.invalid.words());
+        for (matches, (missing, invalid)) in matches.iter_mut().zip(words) {
+            let is = match status {
+                Status::Missing => *missing,
+                Status::Invalid => *invalid,
+                Status::Known => !(missing | invalid),
+            };
+            *matches = if negated { !is } else { is };
         }
     }
 }
@@ -135,8 +145,9 @@ impl Judged {
         self.bits.resize(nodes.nodes.len() * 2 * self.words, 0);
         self.unsure.resize(nodes.nodes.len(), false);
         self.tracks.clear();
+        let readings = Readings { batch, records };
         for (index, node) in nodes.nodes.iter().enumerate() {
-            self.node(index, node, nodes, batch, records, history);
+            self.node(index, node, nodes, &readings, history);
         }
     }
 
@@ -174,17 +185,12 @@ impl Judged {
 
     /// Where the node is true.
     pub(crate) fn matches(&self, node: NodeId) -> &[u64] {
-        let start = node.0 as usize * 2 * self.words;
-        &self.bits[start..start + self.words]
+        self.all().matches(node)
     }
 
     /// Where the node is true or unknown.
     pub(crate) fn possible(&self, node: NodeId) -> &[u64] {
-        if !self.unsure(node) {
-            return self.matches(node);
-        }
-        let start = (node.0 as usize * 2 + 1) * self.words;
-        &self.bits[start..start + self.words]
+        self.all().possible(node)
     }
 
     /// Whether the node may be unknown for some reading.
@@ -194,12 +200,11 @@ impl Judged {
 
     /// The node's truth for one reading; `None` is unknown.
     pub(crate) fn truth(&self, node: NodeId, row: usize) -> Option<bool> {
-        let bit = |words: &[u64]| words[row / WORD_BITS] >> (row % WORD_BITS) & 1 == 1;
-        match (bit(self.matches(node)), bit(self.possible(node))) {
-            (true, _) => Some(true),
-            (false, true) => None,
-            (false, false) => Some(false),
-        }
+        self.all().truth(node, row)
+    }
+
+    fn all(&self) -> Rows<'_> {
+        Rows { bits: &self.bits, unsure: &self.unsure, words: self.words }
     }
 
     /// The number for one reading; `None` is unknown.
@@ -243,75 +248,55 @@ impl Judged {
         }
     }
 
-    fn node(
-        &mut self,
-        index: usize,
-        node: &Node,
-        nodes: &Nodes,
-        batch: &Batch,
-        records: &[&[u8]],
-        history: &mut History<'_>,
-    ) {
-        self.track(node, batch, history);
-        let (before, own) = self.bits.split_at_mut(index * 2 * self.words);
+    /// A condition's two rows, of the nodes before it.
+    fn node(&mut self, index: usize, node: &Node, nodes: &Nodes, readings: &Readings<'_>, history: &mut History<'_>) {
+        self.track(node, readings.batch, history);
+        let mut bits = std::mem::take(&mut self.bits);
+        let (before, own) = bits.split_at_mut(index * 2 * self.words);
         let (matches, possible) = own[..2 * self.words].split_at_mut(self.words);
-        let mut unsure = false;
-        match node {
-            Node::And(parts) | Node::Or(parts) => {
-                let join = if matches!(node, Node::And(_)) { Join::And } else { Join::Or };
-                unsure = parts.iter().any(|part| self.unsure[part.0 as usize]);
-                let row = |part: &NodeId, second: bool| {
-                    &before[(part.0 as usize * 2 + usize::from(second)) * self.words..][..self.words]
-                };
-                join.fold(matches, parts.iter().map(|part| row(part, false)));
-                if unsure {
-                    join.fold(possible, parts.iter().map(|part| row(part, self.unsure[part.0 as usize])));
-                }
-            }
+        let before = Rows { bits: before, unsure: &self.unsure, words: self.words };
+        let unsure = match node {
+            Node::And(parts) => before.join(Join::And, parts, matches, possible),
+            Node::Or(parts) => before.join(Join::Or, parts, matches, possible),
             Node::Compare(left, op, right) => {
-                let sides = [self.unknown[left.0 as usize].as_slice(), &self.unknown[right.0 as usize]];
-                unsure = sides.iter().any(|unknown| !unknown.is_empty());
-                let values = |id| values(id, nodes, batch, &self.numbers, self.rows);
-                compare(values(*left), *op, values(*right), self.rows, matches);
-                if unsure {
-                    mark_unknown(sides, matches, possible);
-                }
-            }
-            Node::Is { field, status, negated } => {
-                let column = batch.column(*field);
-                for (word, matches) in matches.iter_mut().enumerate() {
-                    let (missing, invalid) = (column.missing.words()[word], column.invalid.words()[word]);
-                    let is = match status {
-                        Status::Missing => missing,
-                        Status::Invalid => invalid,
-                        Status::Known => !(missing | invalid),
-                    };
-                    *matches = if *negated { !is } else { is };
-                }
+                let sides = [*left, *right];
+                self.compare(sides.map(|id| self.values(id, nodes, readings.batch)), *op, sides, matches, possible)
             }
             Node::Held { of: part, .. } | Node::Then { second: part, .. } => {
-                let part = Truths { words: self.words, before, node: *part, unsure: self.unsure[part.0 as usize] };
-                let tracks = &self.tracks;
-                unsure = per_row(matches, possible, self.rows, |row| tracks.truth(node, row, part.at(row)));
+                per_row(matches, possible, self.rows, |row| self.tracks.truth(node, row, before.truth(*part, row)))
             }
-            Node::Says { field, text, negated } => {
-                let column = batch.column(*field);
-                unsure = per_row(matches, possible, self.rows, |row| {
-                    let said = batch.bytes(column.text[row], records[row]);
-                    (!column.values[row].is_nan()).then(|| (said == text.as_bytes()) != *negated)
-                });
+            Node::Is { field, status, negated } => {
+                readings.is(*field, *status, *negated, matches);
+                false
             }
-            Node::SaysSame { left, right, negated } => {
-                let (left, right) = (batch.column(*left), batch.column(*right));
-                unsure = per_row(matches, possible, self.rows, |row| {
-                    let said = |column: &crate::reading::Column| batch.bytes(column.text[row], records[row]);
-                    let known = !left.values[row].is_nan() && !right.values[row].is_nan();
-                    known.then(|| (said(left) == said(right)) != *negated)
-                });
-            }
-        }
+            Node::Says { field, text, negated } => per_row(matches, possible, self.rows, |row| {
+                readings.text(*field, row).map(|said| (said == text.as_bytes()) != *negated)
+            }),
+            Node::SaysSame { left, right, negated } => per_row(matches, possible, self.rows, |row| {
+                Some((readings.text(*left, row)? == readings.text(*right, row)?) != *negated)
+            }),
+        };
+        self.bits = bits;
         self.unsure[index] = unsure;
         self.clear_tail(index);
+    }
+
+    /// Whether a side is unknown for some reading.
+    fn compare(
+        &self,
+        values: [Values<'_>; 2],
+        op: Comparison,
+        sides: [NumberId; 2],
+        matches: &mut [u64],
+        possible: &mut [u64],
+    ) -> bool {
+        let unknown = sides.map(|side| self.unknown[side.0 as usize].as_slice());
+        compare(values[0], op, values[1], self.rows, matches);
+        let unsure = unknown.iter().any(|unknown| !unknown.is_empty());
+        if unsure {
+            mark_unknown(unknown, matches, possible);
+        }
+        unsure
     }
 
     /// Lets the cell of a condition take in the readings, unless a node before has done so.
@@ -346,117 +331,6 @@ fn values<'a>(id: NumberId, nodes: &Nodes, batch: &'a Batch, numbers: &'a [Vec<f
         Number::Constant(value) => Values::Same(*value),
         _ => Values::Each(&numbers[id.0 as usize]),
     }
-}
-
-/// How rows of bits are joined.
-#[derive(Clone, Copy)]
-enum Join {
-    And,
-    Or,
-}
-
-impl Join {
-    fn fold<'a>(self, all: &mut [u64], parts: impl Iterator<Item = &'a [u64]>) {
-        match self {
-            Join::And => fold(all, parts, u64::MAX, |all, part| all & part),
-            Join::Or => fold(all, parts, 0, |all, part| all | part),
-        }
-    }
-}
-
-/// Joins rows; those of a full batch have a fixed length, so that they stay in registers.
-fn fold<'a>(all: &mut [u64], parts: impl Iterator<Item = &'a [u64]>, start: u64, join: impl Fn(u64, u64) -> u64) {
-    if let Ok(full) = <&mut [u64; FULL]>::try_from(&mut *all) {
-        let mut joined = [start; FULL];
-        for part in parts.filter_map(|part| part.first_chunk::<FULL>()) {
-            joined.iter_mut().zip(part).for_each(|(all, part)| *all = join(*all, *part));
-        }
-        *full = joined;
-        return;
-    }
-    all.fill(start);
-    for part in parts {
-        all.iter_mut().zip(part).for_each(|(all, part)| *all = join(*all, *part));
-    }
-}
-
-/// Takes the readings for which either side is unknown from the one row and adds them to the other.
-fn mark_unknown(sides: [&[u64]; 2], matches: &mut [u64], possible: &mut [u64]) {
-    possible.fill(0);
-    for unknown in sides {
-        possible.iter_mut().zip(unknown).for_each(|(possible, unknown)| *possible |= unknown);
-    }
-    for (matches, possible) in matches.iter_mut().zip(possible) {
-        *matches &= !*possible;
-        *possible |= *matches;
-    }
-}
-
-/// Fills both rows; whether there is an unknown.
-fn per_row(matches: &mut [u64], possible: &mut [u64], rows: usize, truth: impl Fn(usize) -> Option<bool>) -> bool {
-    matches.fill(0);
-    possible.fill(0);
-    let mut unsure = false;
-    for row in 0..rows {
-        let (word, bit) = (row / WORD_BITS, 1 << (row % WORD_BITS));
-        let truth = truth(row);
-        unsure |= truth.is_none();
-        if truth == Some(true) {
-            matches[word] |= bit;
-        }
-        if truth != Some(false) {
-            possible[word] |= bit;
-        }
-    }
-    unsure
-}
-
-/// Where the comparison holds; where a side is NaN, the bit says nothing.
-fn compare(left: Values<'_>, op: Comparison, right: Values<'_>, rows: usize, matches: &mut [u64]) {
-    match op {
-        Comparison::Equal => compare_by(left, right, rows, matches, |a, b| a == b),
-        Comparison::NotEqual => compare_by(left, right, rows, matches, |a, b| a != b),
-        Comparison::Less => compare_by(left, right, rows, matches, |a, b| a < b),
-        Comparison::LessOrEqual => compare_by(left, right, rows, matches, |a, b| a <= b),
-        Comparison::Greater => compare_by(left, right, rows, matches, |a, b| a > b),
-        Comparison::GreaterOrEqual => compare_by(left, right, rows, matches, |a, b| a >= b),
-    }
-}
-
-fn compare_by(
-    left: Values<'_>,
-    right: Values<'_>,
-    rows: usize,
-    matches: &mut [u64],
-    holds: impl Fn(f64, f64) -> bool + Copy,
-) {
-    if let (Values::Each(left), Values::Same(constant)) = (left, right) {
-        for (matches, chunk) in matches.iter_mut().zip(left.chunks(WORD_BITS)) {
-            *matches = word(chunk, |value| holds(value, constant));
-        }
-        return;
-    }
-    for (index, matches) in matches.iter_mut().enumerate() {
-        let first = index * WORD_BITS;
-        let count = WORD_BITS.min(rows - first);
-        *matches =
-            (0..count).fold(0, |word, bit| word | u64::from(holds(left.at(first + bit), right.at(first + bit))) << bit);
-    }
-}
-
-/// A bit for each of up to 64 values. Bytes first and then eight of them to a byte: that way it vectorises.
-fn word(chunk: &[f64], holds: impl Fn(f64) -> bool) -> u64 {
-    let mut bytes = [0_u8; WORD_BITS];
-    if let Some(full) = chunk.first_chunk::<WORD_BITS>() {
-        bytes.iter_mut().zip(full).for_each(|(byte, value)| *byte = u8::from(holds(*value)));
-    } else {
-        bytes.iter_mut().zip(chunk).for_each(|(byte, value)| *byte = u8::from(holds(*value)));
-    }
-    let packed = bytes.as_chunks::<8>().0.iter().map(|eight| {
-        // Each byte is 0 or 1; the product gathers the eight in its highest byte, the first lowest.
-        u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56
-    });
-    packed.enumerate().fold(0, |word, (at, bits)| word | bits << (8 * at))
 }
 
 fn finite(value: f64) -> f64 {

@@ -1,10 +1,9 @@
 //! Conditions over time, from what their patients' cells say of each reading. Nodes that differ only in length or sign share
 //! a cell, which takes in each reading once.
 
-use super::{Node, NodeId};
+use super::Node;
 use crate::graph::Hold;
 use crate::program::arrival::Track;
-use crate::reading::WORD_BITS;
 
 /// Per cell of a condition: what it said of each reading of the batch, `None` where no state sees the reading. Every time
 /// operator is unknown there.
@@ -46,28 +45,5 @@ impl Tracks {
             _ => return None,
         };
         Some((part? && holds) != negated)
-    }
-}
-
-/// The truth of a node that stands before the one at hand.
-#[derive(Clone, Copy)]
-pub(super) struct Truths<'a> {
-    pub(super) words: usize,
-    pub(super) before: &'a [u64],
-    pub(super) node: NodeId,
-    pub(super) unsure: bool,
-}
-
-impl Truths<'_> {
-    pub(super) fn at(self, row: usize) -> Option<bool> {
-        let bit = |second: bool| {
-            let start = (self.node.0 as usize * 2 + usize::from(second)) * self.words;
-            self.before[start + row / WORD_BITS] >> (row % WORD_BITS) & 1 == 1
-        };
-        match (bit(false), self.unsure && bit(true)) {
-            (true, _) => Some(true),
-            (false, true) => None,
-            (false, false) => Some(false),
-        }
     }
 }
