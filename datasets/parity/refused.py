@@ -10,15 +10,15 @@ from onnx import TensorProto, helper
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from skl2onnx import to_onnx
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from cardio.export import OPSET
 from cardio.table import Patients
 
 from . import graphs, trees
-from .fitted import XGBOOST, content, filled
+from .fitted import SEED, XGBOOST, content, filled
 
 FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
@@ -48,12 +48,14 @@ def refused(patients: Patients, cardio: bytes) -> Iterator[Refused]:
 
 
 def linear(inputs: str, inputs_count: int = graphs.INPUTS) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
-    """A logistic regression in plain operators, from `inputs` to `probability`: NaN gives NaN."""
+    """A logistic regression in plain operators, from `inputs` to `probability`: 0 stands in for what is missing."""
     nodes = [
-        helper.make_node("MatMul", [inputs, "w"], ["margin"]),
+        helper.make_node("IsNaN", [inputs], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", inputs], ["known"]),
+        helper.make_node("MatMul", ["known", "w"], ["margin"]),
         helper.make_node("Sigmoid", ["margin"], ["probability"]),
     ]
-    return nodes, {"w": np.full((inputs_count, 1), 0.001, np.float32)}
+    return nodes, {"w": np.full((inputs_count, 1), 0.001, np.float32), "zero": np.zeros(1, np.float32)}
 
 
 def wrong_shape() -> Iterator[Refused]:
@@ -85,8 +87,7 @@ def wrong_shape() -> Iterator[Refused]:
 
 def wrong_answers(patients: Patients) -> Iterator[Refused]:
     """What comes out is no probability of a class labelled 1."""
-    nodes, constants = linear("inputs")
-    yield Refused("nan_to_nan", "a missing input gives NaN", graphs.probability("nan_to_nan", nodes, constants))
+    yield nan_to_nan()
     leaves = np.array([[0.1], [0.5], [0.9]])
     for name, why, labels in (
         ("no_class_one", "no class is labelled 1", {"classlabels_int64s": [0, 2]}),
@@ -115,13 +116,23 @@ def wrong_answers(patients: Patients) -> Iterator[Refused]:
                   graphs.probability("regressor_logistic", [logistic]))
 
 
+def nan_to_nan() -> Refused:
+    """The logistic regression with nothing in the place of what is missing."""
+    nodes = [
+        helper.make_node("MatMul", ["inputs", "w"], ["margin"]),
+        helper.make_node("Sigmoid", ["margin"], ["probability"]),
+    ]
+    weights = {"w": np.full((graphs.INPUTS, 1), 0.001, np.float32)}
+    return Refused("nan_to_nan", "a missing input gives NaN", graphs.probability("nan_to_nan", nodes, weights))
+
+
 def wrong_operators(patients: Patients) -> Iterator[Refused]:
     """What the engine does not run, or must not read."""
     whole = filled(patients)
-    regression = LogisticRegression(max_iter=5000).fit(whole.x, whole.ill)
-    converted = to_onnx(regression, whole.x[:1], name="zip_map", target_opset=OPSET)
+    tree = DecisionTreeClassifier(max_depth=2, random_state=SEED).fit(whole.x, whole.ill)
+    converted = to_onnx(tree, whole.x[:1], name="zip_map", target_opset=OPSET)
     yield Refused("zip_map", "operator ZipMap", content(converted))
-    scaled = make_pipeline(StandardScaler(), regression).fit(whole.x, whole.ill)
+    scaled = make_pipeline(StandardScaler(), tree).fit(whole.x, whole.ill)
     converted = to_onnx(scaled, whole.x[:1], name="scaler", options={"zipmap": False}, target_opset=OPSET)
     yield Refused("scaler", "operator Scaler", content(converted))
     nodes = [helper.make_node("Augury", ["inputs"], ["probability"])]
