@@ -12,10 +12,11 @@ FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
 KAFKA = $(TOOLS)/kafka-4.1.0
 MONGODB = $(TOOLS)/secantus-mdb-0.5.3-beta.196
 READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut -d ' ' -f 1)
+MODEL = $(TOOLS)/model-$(shell cksum < datasets/requirements.txt | cut -d ' ' -f 1)
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-reload bench-restore bench-store mutants soak wards fuzz datasets run
+.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-reload bench-restore bench-store mutants soak wards fuzz datasets model parity run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,8 +108,15 @@ fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS ea
 	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . parse -- -max_total_time=$(FUZZ_SECONDS)
 	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . decode -- -max_total_time=$(FUZZ_SECONDS)
 
-datasets: ## Make the demonstration patients again and compare them with the checksum
+datasets: ## Make the heart table and the demonstration patients again and compare them with what is here
+	python3 datasets/make_heart_table.py --check
 	python3 datasets/make_demo_patients.py --check
+
+model: $(MODEL)/complete ## Train and measure the heart score: model, figures, model card (ARGS=--check compares instead)
+	$(MODEL)/bin/python datasets/train.py $(ARGS)
+
+parity: $(MODEL)/complete ## Make the models that the engine's scores are held to, and what they must answer (ARGS="--rows 100000 --output DIR")
+	$(MODEL)/bin/python datasets/parity/make.py $(ARGS)
 
 $(KAFKA)/libs/complete: engine/services/pom.xml
 	mvn --batch-mode --quiet --file engine/services/pom.xml dependency:copy-dependencies -DoutputDirectory=$(@D)
@@ -122,6 +130,11 @@ $(MONGODB)/bin/secantusd-rs:
 $(READERS)/complete: deploy/readers/requirements.txt
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(MODEL)/complete: datasets/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 # A tool's folder bears its version, so that another version is installed beside it.
