@@ -153,6 +153,9 @@ fn wanted(sent: &Sent, record: Option<(&str, &Record<'_>)>) -> (String, Wanted) 
 fn got(read: &Read) -> Wanted {
     let mut headers = read.headers.clone();
     headers.remove("sentence");
+    // Judged by the wall clock when it was sent.
+    headers.remove("delayed");
+    headers.remove("age_seconds");
     (read.key.clone(), read.value.clone(), read.timestamp, headers)
 }
 
