@@ -12,11 +12,12 @@ pub(crate) mod ward;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
+use crate::clock::now;
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
 use delivery::{Deliveries, DeliveryContext};
@@ -123,13 +124,13 @@ impl Run<'_> {
 
     fn send_all(&mut self, ward: &mut Ward) -> Result<(), GatewayError> {
         let begun = Instant::now();
-        ward.begin_at(now_ms());
+        ward.begin_at(now());
         while let Some(due) = ward.next_due().filter(|due| self.options.extent.holds(self.sent, *due)) {
             self.wait_until(begun + due);
             if self.stopped() {
                 break;
             }
-            let Some(sample) = ward.next_sample(now_ms()) else { break };
+            let Some(sample) = ward.next_sample(now()) else { break };
             self.enqueue(&sample)?;
             self.sent += 1;
         }
@@ -191,8 +192,4 @@ impl Run<'_> {
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod alerts;
 pub mod cli;
+mod clock;
 pub mod config;
 pub(crate) mod dead_letters;
 pub mod engine;

@@ -1,17 +1,12 @@
 //! How old an alert is when it is handed on: after an outage it is told with its age, and not as a fresh page.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// The mark of an alert that is older than `alerts.delayed_after`: a header of its record, and a member of a webhook's body.
 pub(crate) const DELAYED: &str = "delayed";
 
 /// Beside it how old the alert is, in whole seconds.
 pub(crate) const AGE: &str = "age_seconds";
-
-/// The wall clock, in epoch milliseconds.
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// The age in whole seconds of what bears the time `ts`, if it is more than `after` at `now`; times in epoch milliseconds.
 pub(crate) fn delayed(ts: i64, now: i64, after: Duration) -> Option<u64> {

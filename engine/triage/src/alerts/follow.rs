@@ -13,7 +13,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use triage_core::program::{Limits, read_pause};
 
-use super::age::now;
+use crate::clock::now;
 use crate::config::KafkaConfig;
 use crate::kafka::consumer::is_passing;
 use crate::kafka::logged::Logged;

@@ -14,8 +14,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::age::now;
 use super::alert::{Head, State};
+use crate::clock::now;
 use crate::kafka::logged::Logged;
 use crate::kafka::properties;
 use crate::kafka::records::{ReadError, Records};

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answer::{Answer, answer, as_json, plain};
-use crate::alerts::age::now;
 use crate::alerts::alert::Priority;
 use crate::alerts::{Filter, Refusal, Said, View, acknowledge, pause};
+use crate::clock::now;
 
 /// The alerts that are open. While it is not known whether these are all, the status says so: 503.
 pub(super) fn open(site: &Site, query: &str, headers: &HeaderMap) -> Answer {

@@ -11,7 +11,7 @@ use super::conditions::{Conditions, Facts, Rounds};
 use super::episode::Episodes;
 use super::heartbeat::Heartbeat;
 use super::topic::{Sender, remains, stream_end};
-use crate::alerts::age::now;
+use crate::clock::now;
 use crate::kafka::records::Records;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::alert::Left;
 use super::heartbeat::Heartbeat;
-use crate::alerts::age::now;
+use crate::clock::now;
 use crate::config::KafkaConfig;
 use crate::kafka::properties;
 use crate::kafka::records::{ReadError, Records};

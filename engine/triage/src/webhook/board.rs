@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::alerts::age::now;
+use crate::clock::now;
 
 /// How one webhook fares.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

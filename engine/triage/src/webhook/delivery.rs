@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Page, Verdict, request};
 use super::connection::Connector;
-use crate::alerts::age::now;
+use crate::clock::now;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 

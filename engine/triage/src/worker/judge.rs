@@ -13,7 +13,8 @@ use triage_core::program::{
 use triage_core::reading::Record;
 
 use super::words::MOST_BYTES;
-use crate::alerts::age::{AGE, DELAYED, delayed, now};
+use crate::alerts::age::{AGE, DELAYED, delayed};
+use crate::clock::now;
 use crate::config::Config;
 use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
