@@ -11,12 +11,22 @@ DENY = $(TOOLS)/cargo-deny-0.20.2
 FUZZ = $(TOOLS)/cargo-fuzz-0.13.2
 KAFKA = $(TOOLS)/kafka-4.1.0
 MONGODB = $(TOOLS)/secantus-mdb-0.5.3-beta.196
+MONGOSH = $(TOOLS)/mongosh-2.12.0
 READERS = $(TOOLS)/readers-$(shell cksum < deploy/readers/requirements.txt | cut -d ' ' -f 1)
+CHECK = $(TOOLS)/deploy-check-$(shell cksum < deploy/check/requirements.txt | cut -d ' ' -f 1)
+PROMETHEUS = $(TOOLS)/debian-prometheus
+ALERTMANAGER = $(TOOLS)/debian-prometheus-alertmanager
+SYSTEMD = $(TOOLS)/debian-systemd
 MODEL = $(TOOLS)/model-$(shell cksum < datasets/requirements.txt | cut -d ' ' -f 1)
-SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs
+SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs SERVICES_MONGOSH=$(MONGOSH)/node_modules/.bin/mongosh
+
+# Kafka's client needs OpenSSL. Where its headers are, it is the machine's; elsewhere it is built, which takes some minutes once.
+ifeq ($(shell pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && echo yes),yes)
+export OPENSSL_NO_VENDOR = 1
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services services-up services-down run-services chaos servers lint fmt rules doc deny check bench alarm-curve bench-e2e bench-reload bench-restore bench-store mutants soak wards fuzz datasets model parity run
+.PHONY: help demo test test-services services-up services-down run-services chaos servers hospital deploy-check lint fmt rules doc deny check release bench alarm-curve bench-e2e bench-reload bench-restore bench-score bench-store mutants soak wards fuzz datasets model parity parity-models run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +41,7 @@ test: ## Run all tests that need nothing but this folder
 	$(CARGO) test --workspace
 
 test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire server (ARGS="--test services")
-	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test sink_suite --test store_services --test services --test chaos) -- --nocapture
+	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test sink_suite --test store_services --test services --test encryption_services --test rights --test chaos) -- --nocapture
 
 services-up: servers ## Start Apache Kafka and a MongoDB-wire server, and keep them up
 	$(CARGO) build --package triage --features services --example services
@@ -47,8 +57,17 @@ run-services: services-up ## Run the main job on them: gateway, engine, store, t
 chaos: servers ## Exactly once through 250,000 readings and 123 faults, about 12 minutes (CHAOS_SEED=N repeats a run)
 	CHAOS=long $(SERVERS) $(CARGO) test --package triage --features services --test chaos -- --nocapture
 
-# Java 17, Maven, Python, cmake and a C compiler; the MongoDB-wire server is built once, in about nine minutes on two cores.
-servers: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs $(READERS)/complete
+# Java 17, Maven, Node, Python, cmake and a C compiler; the MongoDB-wire server is built once, in about nine minutes on two cores.
+servers: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs $(MONGOSH)/complete $(READERS)/complete
+
+hospital: ## Start the whole hospital in containers (needs Docker): Kafka, MongoDB, engine, gateway, Prometheus, Alertmanager, Grafana
+	deploy/secrets.sh deploy/secrets
+	docker compose --file deploy/compose.yaml up --build --detach --wait
+
+deploy-check: $(CHECK)/complete $(PROMETHEUS)/complete $(ALERTMANAGER)/complete $(SYSTEMD)/complete $(KAFKA)/libs/complete ## Check deploy/ without a daemon, and that each check names the faults it is for
+	$(CARGO) build --package triage
+	TRIAGE=$(abspath $(DEBUG))/triage PROMETHEUS=$(PROMETHEUS) ALERTMANAGER=$(ALERTMANAGER) SYSTEMD=$(SYSTEMD) KAFKA=$(KAFKA)/libs $(CHECK)/bin/python -B deploy/check/main.py
+	TRIAGE=$(abspath $(DEBUG))/triage PROMETHEUS=$(PROMETHEUS) ALERTMANAGER=$(ALERTMANAGER) SYSTEMD=$(SYSTEMD) KAFKA=$(KAFKA)/libs $(CHECK)/bin/python -B deploy/check/main.py seeded
 
 rules: ## Check, format-check and test the rule sets
 	$(TRIAGE) check --deny warnings rules/hospital
@@ -75,6 +94,11 @@ deny: $(DENY)/bin/cargo-deny ## Check licences, bans and sources of all dependen
 
 check: lint test rules doc deny ## All of the above but the demo
 
+# Paths of this machine stay out of the program, so that another folder makes the same one.
+release: ## The archive for a hospital with licences, bill of materials and checksums, in target/dist (BINARY=FILE packs another; ARGS=--check packs twice)
+	$(if $(BINARY),,RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/triage --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo" $(CARGO) build --release --locked --package triage)
+	python3 -B engine/release/main.py --binary $(or $(BINARY),$(RELEASE)/triage) --output target/dist $(ARGS)
+
 bench: ## Run the benches (ARGS="--bench decode")
 	$(CARGO) bench --package triage-bench $(ARGS)
 
@@ -85,12 +109,16 @@ bench-e2e: $(KAFKA)/libs/complete ## Engine and hand-written program on Apache K
 	$(CARGO) build --release --package triage --package triage-bench --bins
 	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(RELEASE)/e2e $(ARGS)
 
-bench-reload: ## How long a reload of 10,000 rules holds readings back, on the embedded broker (RULES, WINDOWS, PATIENTS)
-	$(CARGO) test --release --package triage --test reload_delay -- --ignored --nocapture
+bench-reload: $(KAFKA)/libs/complete ## How long a reload of 10,000 rules holds readings back, on Apache Kafka (RULES, WINDOWS, PATIENTS)
+	SERVICES_KAFKA_LIBS=$(KAFKA)/libs $(CARGO) test --release --package triage --features services --test reload_delay -- --ignored --nocapture
 
 bench-store: $(KAFKA)/libs/complete $(MONGODB)/bin/secantusd-rs ## The store on Apache Kafka and a MongoDB-wire server: CPU, memory, recovery
 	$(CARGO) build --release --package triage --package triage-bench --bins
 	$(SERVERS) $(RELEASE)/store $(ARGS)
+
+bench-score: $(MODEL)/complete ## Scores per second beside onnxruntime on one thread (ARGS="cardio random_forest", names of fixtures)
+	$(CARGO) build --release --package triage-model --example rate
+	$(MODEL)/bin/python datasets/parity/rate.py $(RELEASE)/examples/rate $(ARGS)
 
 bench-restore: ## A hundred thousand patients taken over on the embedded broker: seconds
 	$(CARGO) test --release --package triage --test restoring -- --ignored --nocapture
@@ -115,7 +143,11 @@ datasets: ## Make the heart table and the demonstration patients again and compa
 model: $(MODEL)/complete ## Train and measure the heart score: model, figures, model card (ARGS=--check compares instead)
 	$(MODEL)/bin/python datasets/train.py $(ARGS)
 
-parity: $(MODEL)/complete ## Make the models that the engine's scores are held to, and what they must answer (ARGS="--rows 100000 --output DIR")
+parity: $(MODEL)/complete ## Hold every kind of model to onnxruntime on 100,000 rows, and print the table of docs/models.md (ROWS=N)
+	$(MODEL)/bin/python datasets/parity/make.py --rows $(or $(ROWS),100000) --output target/parity
+	TRIAGE_PARITY=$(CURDIR)/target/parity $(CARGO) test --release --package triage-model --test parity -- --nocapture
+
+parity-models: $(MODEL)/complete ## Make the models of the engine's tests, and what they must answer (ARGS=--check compares instead)
 	$(MODEL)/bin/python datasets/parity/make.py $(ARGS)
 
 $(KAFKA)/libs/complete: engine/services/pom.xml
@@ -127,9 +159,30 @@ $(MONGODB)/bin/secantusd-rs:
 	CARGO_TARGET_DIR=$(MONGODB)/build $(CARGO) install secantus-mdb --version 0.5.3-beta.196 --ignore-rust-version --root $(MONGODB)
 	rm -rf $(MONGODB)/build
 
+# What administrators run `deploy/mongo` with; its own optional parts are for what nobody here logs in with.
+$(MONGOSH)/complete:
+	mkdir -p $(@D)
+	npm install --prefix $(@D) --omit=optional --ignore-scripts --no-package-lock --silent mongosh@2.12.0
+	touch $@
+
 $(READERS)/complete: deploy/readers/requirements.txt
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(CHECK)/complete: deploy/check/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# Debian's packages, unpacked beside the other tools: nothing is installed, and no root is needed where the lists are there.
+$(PROMETHEUS)/complete: PACKAGES = prometheus
+$(ALERTMANAGER)/complete: PACKAGES = prometheus-alertmanager
+$(SYSTEMD)/complete: PACKAGES = systemd libsystemd-shared
+$(PROMETHEUS)/complete $(ALERTMANAGER)/complete $(SYSTEMD)/complete:
+	mkdir -p $(@D)
+	cd $(@D) && { apt-get --quiet=2 download $(PACKAGES) || { apt-get --quiet=2 update && apt-get --quiet=2 download $(PACKAGES); }; }
+	cd $(@D) && for package in *.deb; do dpkg -x $$package .; done
 	touch $@
 
 $(MODEL)/complete: datasets/requirements.txt

@@ -5,7 +5,7 @@
 
 Into DIR (the engine's fixtures unless it is said): for each model NAME.onnx and NAME.rows, models.json with what they
 are, refused/ with files that no engine should take, and cardio.shap.json. README.md there states the formats. Run it by
-`make parity`.
+`make parity-models`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from cardio import learners, table  # noqa: E402
 from output import check_or_write  # noqa: E402
 from parity import answers, fitted, forest, networks, refused, rows, shap_values, trees  # noqa: E402
 
-FIXTURES = DATASETS.parent / "engine" / "triage" / "tests" / "fixtures" / "models"
+FIXTURES = DATASETS.parent / "engine" / "model" / "tests" / "fixtures"
 HEART_SCORE = "cardio"
 
 

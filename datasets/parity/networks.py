@@ -1,6 +1,6 @@
-"""Models in plain operators, as a deep-learning library writes them: a logistic regression and a small neural network.
+"""Models in plain operators, as a deep-learning library writes them: a logistic regression and small neural networks.
 
-Both put the median in the place of what is missing, so that a NaN does not run through.
+The median stands in for what is missing, so that a NaN does not run through; in one of them for two inputs only.
 """
 
 from collections.abc import Iterator
@@ -12,20 +12,22 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cardio.table import Patients
+from cardio.table import Patients, column
 
 from . import graphs
 from .fitted import SEED, Model, filled
 
 
 def networks(patients: Patients) -> Iterator[Model]:
-    """Both."""
+    """All of them."""
     whole, medians = filled(patients), np.nanmedian(patients.x, axis=0)
     regression = make_pipeline(StandardScaler(), LogisticRegression()).fit(whole.x, whole.ill)
     yield plain("logistic_plain", regression, [regression[-1].coef_.T], [regression[-1].intercept_], medians)
     network = make_pipeline(StandardScaler(), MLPClassifier((16, 8), alpha=1, max_iter=3000, random_state=SEED))
     network.fit(whole.x, whole.ill)
     yield plain("neural_network", network, network[-1].coefs_, network[-1].intercepts_, medians)
+    some = np.where(np.isin(np.arange(len(medians)), [column("trestbps"), column("chol")]), medians, np.nan)
+    yield plain("partly_filled", network, network[-1].coefs_, network[-1].intercepts_, some)
 
 
 def plain(name: str, fitted: Pipeline, weights: list, biases: list, medians: np.ndarray) -> Model:
@@ -48,7 +50,9 @@ def plain(name: str, fitted: Pipeline, weights: list, biases: list, medians: np.
             last = f"relu{number}"
     nodes.append(helper.make_node("Sigmoid", [last], ["probability"]))
     floats = {called: value.astype(np.float32) for called, value in constants.items()}
-    return Model(name, "hand", graphs.probability(name, nodes, floats), lambda rows: reference(fitted, rows, medians))
+    content = graphs.probability(name, nodes, floats)
+    filled_up = not np.isnan(medians).any()
+    return Model(name, "hand", content, lambda rows: reference(fitted, rows, medians), filled_up)
 
 
 def reference(fitted: Pipeline, rows: np.ndarray, medians: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use triage_core::compile::compile;
 use triage_core::diagnostic::{Style, render};
 use triage_core::program::Program;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 use crate::random::Random;
@@ -92,7 +93,7 @@ fn comparison(random: &mut Random) -> String {
 #[expect(clippy::panic, reason = "a bench without its program has nothing to measure")]
 fn program(text: String) -> Program {
     let files = [SourceFile { path: "bench.rules".into(), text }];
-    match compile(&files) {
+    match compile(&files, &NoModels) {
         Ok((program, _)) => program,
         Err(mistakes) => panic!("{}", render(&files, &mistakes, Style::Plain)),
     }

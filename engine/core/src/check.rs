@@ -9,6 +9,7 @@ mod names;
 mod ownership;
 mod rule;
 mod schema;
+mod score;
 mod template;
 mod test;
 mod topic;
@@ -28,6 +29,7 @@ use self::ownership::Owned;
 use self::rule::RuleNames;
 use self::schema::duplicate;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::score::Models;
 use crate::syntax::ast::{self, File, Item, Name};
 use crate::syntax::reserved::written;
 use crate::types::Schema;
@@ -76,7 +78,7 @@ impl<'a> Declarations<'a> {
 ///
 /// # Errors
 /// Only what leaves nothing to check against: no stream. Everything else is in the checked rules' diagnostics.
-pub(crate) fn check(files: &[File]) -> Result<CheckedRules, Vec<Diagnostic>> {
+pub(crate) fn check(files: &[File], models: &dyn Models) -> Result<CheckedRules, Vec<Diagnostic>> {
     let all = Declarations::of(files);
     let mut diagnostics = Vec::new();
     let Some(stream) = all.streams.first() else {
@@ -94,6 +96,7 @@ pub(crate) fn check(files: &[File]) -> Result<CheckedRules, Vec<Diagnostic>> {
     let mut lowering = Lowering::new(Names::new(schema));
     lowering.diagnostics = diagnostics;
     declare_names(&all, stream, &mut lowering);
+    all.scores.iter().for_each(|declared| score::check(declared, models, &mut lowering));
     lets::resolve(&all.lets, &mut lowering);
     let mut topics = topics(&all, &mut owned, &mut lowering);
     let mut names = RuleNames::default();
@@ -108,7 +111,7 @@ pub(crate) fn check(files: &[File]) -> Result<CheckedRules, Vec<Diagnostic>> {
     };
     let tests = all.tests.iter().map(|test| test::check(test, &targets, &mut lowering)).collect();
     let mut checked = CheckedRules { topics, rules, tests, lowering };
-    lint::check(&all.lets, &all.rules, &mut checked);
+    lint::check(&all.lets, &all.scores, &all.rules, &mut checked);
     Ok(checked)
 }
 
@@ -129,13 +132,6 @@ fn declare_names(all: &Declarations<'_>, stream: &ast::Stream, lowering: &mut Lo
         declared.push(name);
     }
     lowering.names.declared.extend(all.lets.iter().map(|item| item.name.node.clone()));
-    for score in &all.scores {
-        for input in score.on.iter().chain(&score.needs) {
-            lowering.name(&input.node, input.span);
-        }
-        lowering.names.scores.insert(score.name.node.clone());
-        lowering.not_yet("`score`", score.span);
-    }
 }
 
 fn topics(all: &Declarations<'_>, owned: &mut Owned, lowering: &mut Lowering) -> Vec<CheckedTopic> {

@@ -10,6 +10,7 @@ pub(crate) use lower::Lower;
 use crate::check::{CheckedRules, check};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::{Program, Succession};
+use crate::score::Models;
 use crate::source::{FileId, SourceFile};
 use crate::syntax::{ast, parse};
 
@@ -24,19 +25,19 @@ pub struct Compiled {
     pub(crate) files: Vec<ast::File>,
 }
 
-/// Compiles the files (in path order) together.
+/// Compiles the files (in path order) together; `models` are those that their scores are from.
 ///
 /// # Errors
 /// Every mistake of the run, warnings included, when at least one is an error.
-pub fn compile(files: &[SourceFile]) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
-    compile_all(files).map(|compiled| (compiled.program, compiled.warnings))
+pub fn compile(files: &[SourceFile], models: &dyn Models) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
+    compile_all(files, models).map(|compiled| (compiled.program, compiled.warnings))
 }
 
 /// The same, with what tests and explanations need.
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_all(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
+pub fn compile_all(files: &[SourceFile], models: &dyn Models) -> Result<Compiled, Vec<Diagnostic>> {
     let (trees, broken, mut diagnostics) = parse_all(files);
     if files.is_empty() {
         let help = "a rule file ends in `.rules` and stands in the folder itself";
@@ -46,7 +47,7 @@ pub fn compile_all(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         let help = "declare a stream, and a rule such as `stroke when trestbps > 180`";
         return Err(vec![Diagnostic::global(Code::Empty, "the rule files declare nothing").help(help)]);
     }
-    let checked = match check(&trees) {
+    let checked = match check(&trees, models) {
         Ok(mut checked) => {
             diagnostics.append(&mut checked.lowering.diagnostics);
             Some(checked)

@@ -88,6 +88,8 @@ codes! {
     Duration = "E214" Error;
     /// A function over time inside another.
     NestedWindow = "E215" Error;
+    /// A score whose declaration and model do not fit.
+    Score = "E216" Error;
     /// A test that names something that is not there.
     TestReference = "E301" Error;
     /// A test whose expectation was not met.

@@ -1,7 +1,11 @@
 //! Why a rule did or did not match a reading: each part of its condition with its values and its truth, from the
 //! evaluator that judges patients' readings.
 
+mod score;
+
 use std::collections::HashSet;
+
+pub use score::{Moved, ScoreExplanation};
 
 use crate::check::Lowering;
 use crate::compile::Compiled;
@@ -9,10 +13,11 @@ use crate::compile::{Lower, cells_alone};
 use crate::graph::ConditionId;
 use crate::program::Workspace;
 use crate::program::nodes::{Judged, NodeId};
-use crate::reading::{Batch, DeadLetter, Limits, Record, write_rfc3339};
+use crate::reading::{DeadLetter, Limits, Record, write_rfc3339};
+use crate::score::Score;
 use crate::syntax::ast::{Expr, ExprKind, Item, RuleCondition};
 use crate::syntax::format;
-use crate::types::{Field, FieldId, Type};
+use crate::types::{Field, FieldId, Schema, Subject, Type};
 
 /// Why an explanation cannot be given.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +39,7 @@ pub enum ExplainError {
 }
 
 /// A rule's condition, judged part by part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// The rule's name.
     pub rule: String,
@@ -46,6 +51,8 @@ pub struct Explanation {
     pub remembers: bool,
     /// If the condition is unknown: the fields to blame, each with what is wrong with it.
     pub blame: Vec<String>,
+    /// The scores that the condition asks for, in order of first mention.
+    pub scores: Vec<ScoreExplanation>,
 }
 
 /// A part of a condition.
@@ -57,7 +64,7 @@ pub struct Part {
     pub text: String,
     /// Its truth; `None` is unknown.
     pub truth: Option<bool>,
-    /// The values of the fields in it, for a part without parts.
+    /// The values of the fields and scores in it, for a part without parts.
     pub values: Vec<String>,
 }
 
@@ -82,9 +89,14 @@ impl Compiled {
         let mut asked = Vec::new();
         let lets = self.lets();
         Outline { lowering: &mut self.checked.lowering, lets: &lets, shown: HashSet::new() }.walk(&expr, 0, &mut asked);
-        let mut lower = Lower::default();
+        let scores = &self.checked.lowering.names.scores;
+        let mut lower = Lower::new(scores);
         let graph = &self.checked.lowering.graph;
         let nodes: Vec<NodeId> = asked.iter().map(|part| lower.condition(graph, (part.condition, false))).collect();
+        let all = asked.first().map_or_else(Vec::new, |whole| graph.subjects_of(whole.condition));
+        for subject in &all {
+            lower.ask_for(*subject);
+        }
 
         let mut workspace = Workspace::default();
         let decoder = &self.program.decoder;
@@ -95,18 +107,18 @@ impl Compiled {
         let layout = cells_alone(&lower.cells);
         judged.judge_first(&lower.nodes, &workspace.batch, record.value.unwrap_or_default(), &layout);
 
+        let scene = Scene { schema: decoder.schema(), scores, record, workspace: &workspace, judged: &judged };
         let mut blame = Vec::new();
         let mut parts = Vec::new();
         // The depth of a part around this one that is not unknown: nothing in it is to blame.
         let mut decided: Option<usize> = None;
         for (part, node) in asked.into_iter().zip(nodes) {
             let truth = judged.truth(node, 0);
-            let fields = if part.is_leaf { graph.fields_of(part.condition) } else { Vec::new() };
-            let values: Vec<String> = fields.iter().map(|field| self.value(*field, record, &workspace)).collect();
+            let subjects = if part.is_leaf { graph.subjects_of(part.condition) } else { Vec::new() };
+            let values: Vec<String> = subjects.iter().map(|subject| scene.value(*subject)).collect();
             decided = decided.filter(|depth| *depth < part.depth).or(truth.map(|_| part.depth));
             if decided.is_none() && part.is_leaf {
-                let looks_back = graph.looks_back(part.condition);
-                let mut culprits = culprits(&fields, &values, &workspace.batch, looks_back);
+                let mut culprits = scene.culprits(&subjects, graph.looks_back(part.condition));
                 culprits.retain(|culprit| !blame.contains(culprit));
                 blame.append(&mut culprits);
             }
@@ -116,7 +128,8 @@ impl Compiled {
         if truth.is_some() {
             blame.clear();
         }
-        Ok(Explanation { rule: rule.to_owned(), truth, parts, remembers: !lower.cells.is_empty(), blame })
+        let scores = scene.scores_of(&all);
+        Ok(Explanation { rule: rule.to_owned(), truth, parts, remembers: !lower.cells.is_empty(), blame, scores })
     }
 
     fn condition_of(&self, rule: &str) -> Result<RuleCondition, ExplainError> {
@@ -136,16 +149,34 @@ impl Compiled {
         let lets = items.filter_map(|item| if let Item::Let(item) = item { Some(item) } else { None });
         lets.map(|item| (item.name.node.clone(), item.value.clone())).collect()
     }
+}
+
+/// One reading in front of a rule.
+struct Scene<'a> {
+    schema: &'a Schema,
+    scores: &'a [Score],
+    record: &'a Record<'a>,
+    workspace: &'a Workspace,
+    judged: &'a Judged,
+}
+
+impl Scene<'_> {
+    fn value(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Field(field) => self.field(field),
+            Subject::Score(score) => self.score(score),
+        }
+    }
 
     /// `trestbps = 190`, `trestbps is missing`, or `trestbps is invalid: 900 (plausible: 30..300)`.
-    fn value(&self, id: FieldId, record: &Record<'_>, workspace: &Workspace) -> String {
-        let field = self.program.decoder.schema().field(id);
-        let column = workspace.batch.column(id);
-        let raw = record.value.unwrap_or_default();
-        let arrived =
-            workspace.memory.tokens()[id.index()].map(|token| String::from_utf8_lossy(&raw[token.start..token.end]));
+    fn field(&self, id: FieldId) -> String {
+        let field = self.schema.field(id);
+        let column = self.workspace.batch.column(id);
+        let raw = self.record.value.unwrap_or_default();
+        let arrived = self.workspace.memory.tokens()[id.index()]
+            .map(|token| String::from_utf8_lossy(&raw[token.start..token.end]));
         if !column.values[0].is_nan() {
-            let text = String::from_utf8_lossy(workspace.batch.bytes(workspace.batch.raw(0, id), raw));
+            let text = String::from_utf8_lossy(self.workspace.batch.bytes(self.workspace.batch.raw(0, id), raw));
             return format!("{} = {}", field.name, known(field, column.values[0], &text));
         }
         match arrived {
@@ -156,19 +187,27 @@ impl Compiled {
             Some(arrived) => format!("{} is missing: {arrived} stands for \"not measured\"", field.name),
         }
     }
-}
 
-/// The values of the fields that are not known.
-fn culprits(fields: &[FieldId], values: &[String], batch: &Batch, looks_back: bool) -> Vec<String> {
-    let unknown = fields.iter().zip(values).filter(|(field, _)| batch.column(**field).values[0].is_nan());
-    let found: Vec<String> = unknown.map(|(_, value)| value.clone()).collect();
-    if found.is_empty() && looks_back {
-        return vec!["there is no earlier reading".to_owned()];
+    /// What is not known of these.
+    fn culprits(&self, subjects: &[Subject], looks_back: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        for subject in subjects {
+            match subject {
+                Subject::Field(field) if self.is_known(*field) => {}
+                Subject::Field(field) => found.push(self.field(*field)),
+                Subject::Score(score) => found.extend(self.score_culprits(*score)),
+            }
+        }
+        if found.is_empty() {
+            let why = if looks_back { "there is no earlier reading" } else { "a calculation without a finite result" };
+            found.push(why.to_owned());
+        }
+        found
     }
-    if found.is_empty() {
-        return vec!["a calculation without a finite result".to_owned()];
+
+    fn is_known(&self, field: FieldId) -> bool {
+        !self.workspace.batch.column(field).values[0].is_nan()
     }
-    found
 }
 
 fn known(field: &Field, value: f64, raw: &str) -> String {
@@ -243,13 +282,14 @@ impl Outline<'_> {
 mod tests {
     use super::*;
     use crate::compile::compile_all;
+    use crate::score::NoModels;
     use crate::source::SourceFile;
 
     fn explain(reading: &str) -> Explanation {
         let text = "stream r { p: int 30..300 'mm[Hg]' missing 0 t: float c: enum { a = 0, b = 1 } }\n\
                     let high = p > 140\nx.y when high and (c = b or not t > 38)\n";
         let files = [SourceFile { path: "a.rules".into(), text: text.into() }];
-        let mut compiled = compile_all(&files).unwrap();
+        let mut compiled = compile_all(&files, &NoModels).unwrap();
         let record = Record { key: None, value: Some(reading.as_bytes()), timestamp: Some(0), partition: 0, offset: 0 };
         compiled.explain("x.y", &record, &Limits::default()).unwrap()
     }

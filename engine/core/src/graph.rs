@@ -10,7 +10,7 @@ pub(crate) use name::{CellName, Described, Naming, duration};
 
 use crate::function::{Function, Windowed};
 use crate::syntax::ast::{Comparison, Status};
-use crate::types::FieldId;
+use crate::types::{FieldId, ScoreId, Subject};
 
 /// A node of [`Graph::values`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +38,7 @@ impl Exact {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Value {
     Field(FieldId),
+    Score(ScoreId),
     Constant(Exact),
     Negative(ValueId),
     Arithmetic(ValueId, Arithmetic, ValueId),
@@ -87,7 +88,7 @@ pub(crate) enum Predicate {
     Says(FieldId, String),
     /// The two text fields say the same.
     SaysSame(FieldId, FieldId),
-    Is(FieldId, Status),
+    Is(Subject, Status),
 }
 
 /// All nodes of a rule set.
@@ -141,9 +142,9 @@ impl Graph {
         ConditionId(self.conditions.intern(condition))
     }
 
-    /// The fields of a condition in order of first mention.
-    pub(crate) fn fields_of(&self, root: ConditionId) -> Vec<FieldId> {
-        let mut fields = Vec::new();
+    /// The fields and scores of a condition in order of first mention.
+    pub(crate) fn subjects_of(&self, root: ConditionId) -> Vec<Subject> {
+        let mut subjects = Vec::new();
         let mut seen = std::collections::HashSet::new();
         let mut stack = vec![root];
         while let Some(id) = stack.pop() {
@@ -154,25 +155,26 @@ impl Graph {
                 Condition::And(parts) | Condition::Or(parts) => stack.extend(parts.iter().rev()),
                 Condition::Not(part) | Condition::Held(part, _) => stack.push(*part),
                 Condition::Then(first, second, _) => stack.extend([*second, *first]),
-                Condition::Predicate(predicate) => self.fields_of_predicate(predicate, &mut fields),
+                Condition::Predicate(predicate) => self.subjects_of_predicate(predicate, &mut subjects),
             }
         }
-        fields
+        subjects
     }
 
-    fn fields_of_predicate(&self, predicate: &Predicate, fields: &mut Vec<FieldId>) {
+    fn subjects_of_predicate(&self, predicate: &Predicate, subjects: &mut Vec<Subject>) {
         match predicate {
-            Predicate::Compare(left, _, right) => self.fields_of_values(&[*left, *right], fields),
-            Predicate::Says(field, _) | Predicate::Is(field, _) => mention(*field, fields),
+            Predicate::Compare(left, _, right) => self.subjects_of_values(&[*left, *right], subjects),
+            Predicate::Says(field, _) => mention(Subject::Field(*field), subjects),
+            Predicate::Is(subject, _) => mention(*subject, subjects),
             Predicate::SaysSame(left, right) => {
-                mention(*left, fields);
-                mention(*right, fields);
+                mention(Subject::Field(*left), subjects);
+                mention(Subject::Field(*right), subjects);
             }
         }
     }
 
-    /// Adds the fields of the values, in order of first mention.
-    pub(crate) fn fields_of_values(&self, roots: &[ValueId], fields: &mut Vec<FieldId>) {
+    /// Adds the fields and scores of the values, in order of first mention.
+    pub(crate) fn subjects_of_values(&self, roots: &[ValueId], subjects: &mut Vec<Subject>) {
         let mut seen = std::collections::HashSet::new();
         let mut stack: Vec<ValueId> = roots.iter().rev().copied().collect();
         while let Some(id) = stack.pop() {
@@ -180,7 +182,8 @@ impl Graph {
                 continue;
             }
             match self.values.get(id.0) {
-                Value::Field(field) => mention(*field, fields),
+                Value::Field(field) => mention(Subject::Field(*field), subjects),
+                Value::Score(score) => mention(Subject::Score(*score), subjects),
                 Value::Constant(_) => {}
                 Value::Negative(inner) | Value::Window(_, inner, _) | Value::Previous(inner) => stack.push(*inner),
                 Value::Arithmetic(left, _, right) => stack.extend([*right, *left]),
@@ -215,7 +218,7 @@ impl Graph {
                 return true;
             }
             match value {
-                Value::Field(_) | Value::Constant(_) | Value::Window(Windowed::Count, ..) => {}
+                Value::Field(_) | Value::Score(_) | Value::Constant(_) | Value::Window(Windowed::Count, ..) => {}
                 Value::Negative(inner) | Value::Window(_, inner, _) | Value::Previous(inner) => stack.push(*inner),
                 Value::Arithmetic(left, _, right) => stack.extend([*right, *left]),
                 Value::Call(_, arguments) => stack.extend(arguments),
@@ -225,8 +228,8 @@ impl Graph {
     }
 }
 
-fn mention(field: FieldId, fields: &mut Vec<FieldId>) {
-    if !fields.contains(&field) {
-        fields.push(field);
+fn mention(subject: Subject, subjects: &mut Vec<Subject>) {
+    if !subjects.contains(&subject) {
+        subjects.push(subject);
     }
 }

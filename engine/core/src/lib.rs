@@ -15,6 +15,7 @@ mod operator;
 pub mod program;
 pub mod reading;
 pub mod scenario;
+pub mod score;
 pub mod source;
 pub mod state;
 pub mod syntax;

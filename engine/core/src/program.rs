@@ -14,7 +14,7 @@ mod succession;
 mod teller;
 mod timers;
 
-pub use acknowledge::{MOST_PAUSES, read_pause};
+pub use acknowledge::{MOST_PAUSES, read_erasure, read_pause};
 use alert::AlertPlan;
 pub use migrate::Migration;
 use nodes::{NodeId, Nodes};
@@ -24,10 +24,11 @@ pub use succession::Succession;
 
 use crate::reading::Decoder;
 pub use crate::reading::{DeadLetter, Limits, Reason, Stage};
+use crate::score::{Input, Score};
 use crate::state::Layout;
 pub use crate::state::{Pause, Scope, StateError, States};
 pub use crate::syntax::ast::Priority;
-use crate::types::FieldId;
+use crate::types::{Schema, Subject};
 
 /// A topic, by position in [`Program::topics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +70,8 @@ pub struct Program {
     pub(crate) plans: Vec<TopicPlan>,
     /// Per field its name as JSON, quotes included.
     pub(crate) field_names: Vec<Vec<u8>>,
+    /// Per score its name as JSON, quotes included.
+    pub(crate) score_names: Vec<Vec<u8>>,
     pub(crate) origin: OriginPlan,
     /// What is kept of each patient.
     pub(crate) layout: Layout,
@@ -98,7 +101,7 @@ pub(crate) enum When {
 #[derive(Debug)]
 pub(crate) struct TopicPlan {
     /// Without patient and time, which stand first in every record.
-    pub(crate) fields: Vec<FieldId>,
+    pub(crate) subjects: Vec<Subject>,
     /// Whether the undeclared fields follow.
     pub(crate) undeclared: bool,
 }
@@ -111,7 +114,7 @@ pub(crate) struct OriginPlan {
     pub(crate) after_offset: Vec<u8>,
 }
 
-/// What steps counted; indexes are those of [`Program::rules`] and [`Program::field_names`].
+/// What steps counted; indexes are those of [`Program::rules`], [`Program::field_names`] and [`Program::scores`].
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
     /// Records that were readings (dead letters are counted from the outputs).
@@ -124,6 +127,15 @@ pub struct Counts {
     pub missing: Vec<u64>,
     /// Per field: readings in which it was invalid.
     pub invalid: Vec<u64>,
+    /// Per score: readings that its model was asked about.
+    pub scored: Vec<u64>,
+    /// Per score: known values that went into its model, by input and bin of its histogram,
+    /// one input after the other.
+    pub score_inputs: Vec<Vec<u64>>,
+    /// Per score: known values that went into its model and are outside of what it has learnt from, by input.
+    pub score_outside: Vec<Vec<u64>>,
+    /// Per score: readings on which its model failed.
+    pub score_failures: Vec<u64>,
     /// Fields that the stream does not declare and outputs may carry.
     pub undeclared: u64,
     /// Undeclared fields left out because they bear a name of our outputs.
@@ -147,6 +159,10 @@ impl Counts {
         self.not_evaluable.resize(program.rules.len(), 0);
         self.missing.resize(program.field_names.len(), 0);
         self.invalid.resize(program.field_names.len(), 0);
+        self.scored.resize(program.score_names.len(), 0);
+        self.score_inputs.resize(program.score_names.len(), Vec::new());
+        self.score_outside.resize(program.score_names.len(), Vec::new());
+        self.score_failures.resize(program.score_names.len(), 0);
     }
 }
 
@@ -199,8 +215,44 @@ impl Program {
         &self.listing
     }
 
+    /// The field that names the patient, if one does.
+    pub fn key_field(&self) -> Option<&str> {
+        let schema = self.decoder.schema();
+        schema.key.map(|key| schema.field(key).name.as_str())
+    }
+
     /// The declared fields' names in order.
     pub fn field_names(&self) -> impl Iterator<Item = &str> {
         self.decoder.schema().fields.iter().map(|field| field.name.as_str())
+    }
+
+    /// The scores in the order of their declarations.
+    pub fn scores(&self) -> impl Iterator<Item = ScoreView<'_>> {
+        let schema = self.decoder.schema();
+        self.nodes.scores.iter().map(move |scored| ScoreView { score: &scored.score, schema })
+    }
+}
+
+/// A score of a program, for those who watch how it fares.
+#[derive(Debug, Clone, Copy)]
+pub struct ScoreView<'a> {
+    score: &'a Score,
+    schema: &'a Schema,
+}
+
+impl<'a> ScoreView<'a> {
+    /// Its name.
+    pub fn name(self) -> &'a str {
+        &self.score.name
+    }
+
+    /// The names of the fields that go in, in the model's order.
+    pub fn inputs(self) -> impl Iterator<Item = &'a str> {
+        self.score.inputs.iter().map(move |field| self.schema.field(*field).name.as_str())
+    }
+
+    /// What they looked like in the data that its model learnt from; nothing where nobody kept that.
+    pub fn learnt_from(self) -> &'a [Input] {
+        self.score.scorer.learnt_from()
     }
 }

@@ -13,6 +13,24 @@ impl FieldId {
     }
 }
 
+/// A score, by position among those of the rule set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ScoreId(pub(crate) u32);
+
+impl ScoreId {
+    /// The position.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What conditions ask about and outputs carry: what arrives, or what a model makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    Field(FieldId),
+    Score(ScoreId),
+}
+
 /// The stream: where readings come from, and what they hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {

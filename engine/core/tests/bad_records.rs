@@ -4,6 +4,7 @@
 use triage_core::compile::compile;
 use triage_core::program::{Limits, OutputKind, Outputs, Program, Reason, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 const RULES: &str = "
@@ -18,7 +19,7 @@ const NOW: i64 = 1_700_000_000_000;
 
 fn program() -> Program {
     let files = [SourceFile { path: "a.rules".into(), text: RULES.into() }];
-    compile(&files).unwrap().0
+    compile(&files, &NoModels).unwrap().0
 }
 
 fn step(value: Option<&[u8]>) -> (Workspace, Vec<OutputKind>, Vec<String>) {

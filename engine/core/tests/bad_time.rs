@@ -4,6 +4,7 @@
 use triage_core::compile::compile;
 use triage_core::program::{Counts, Limits, OutputKind, Outputs, Program, Reason, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 const STREAM: &str = "stream r { patient: text key  ts: time event  x: int 0..1000  forget after 30d }\n";
@@ -17,7 +18,7 @@ const YEAR: i64 = 365 * 86_400_000;
 const RECORD: usize = 1_000_000;
 
 fn program(rules: &str) -> Program {
-    compile(&[SourceFile { path: "a.rules".into(), text: format!("{STREAM}{rules}") }]).unwrap().0
+    compile(&[SourceFile { path: "a.rules".into(), text: format!("{STREAM}{rules}") }], &NoModels).unwrap().0
 }
 
 /// A ward's partition, judged reading by reading.

@@ -5,6 +5,7 @@ use triage_core::compile::compile_all;
 use triage_core::diagnostic::{Style, render};
 use triage_core::program::Limits;
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 /// Half of what Rust gives a thread.
@@ -15,7 +16,7 @@ fn compiles(rules: String) {
         let text = format!("stream r {{ x: int 0..100 }}\ntopic t {{ fields x }}\n{rules}");
         let files = [SourceFile { path: "a.rules".into(), text }];
         let mut compiled =
-            compile_all(&files).unwrap_or_else(|errors| panic!("{}", render(&files, &errors, Style::Plain)));
+            compile_all(&files, &NoModels).unwrap_or_else(|errors| panic!("{}", render(&files, &errors, Style::Plain)));
         let record = Record { key: None, value: Some(b"{\"x\":5}"), timestamp: Some(0), partition: 0, offset: 0 };
         compiled.explain("t.a", &record, &Limits::default()).unwrap();
     };

@@ -9,6 +9,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use triage_core::compile::compile;
 use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 #[global_allocator]
@@ -119,7 +120,7 @@ fn not_overtaken(saturations: &[i64]) -> usize {
 #[test]
 fn a_patient_takes_little_more_than_its_windows_hold() {
     let file = SourceFile { path: "ward.rules".into(), text: RULES.into() };
-    let (program, _) = compile(&[file]).unwrap_or_else(|found| panic!("{found:#?}"));
+    let (program, _) = compile(&[file], &NoModels).unwrap_or_else(|found| panic!("{found:#?}"));
     let mut ward = Ward { program, states: States::new(1), now: 1_700_000_000_000, random: 7, saturations: Vec::new() };
     ward.saturations.reserve(PATIENTS * 2_000);
     let before = held();

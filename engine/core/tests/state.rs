@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use triage_core::compile::{Changes, compile};
 use triage_core::program::{Limits, Migration, OutputKind, Outputs, Program, StateError, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 const STREAM: &str = "stream r { patient: text key  ts: time event  x: int 0..100000  y: float  forget after 1h }\n";
@@ -37,7 +38,7 @@ t.no_y when no y for 9s
 const LIMITS: Limits = Limits { value_bytes: 1_000_000, skew_ms: Some(300_000) };
 
 fn program(rules: &str) -> Program {
-    compile(&[SourceFile { path: "a.rules".into(), text: format!("{STREAM}{rules}") }]).unwrap().0
+    compile(&[SourceFile { path: "a.rules".into(), text: format!("{STREAM}{rules}") }], &NoModels).unwrap().0
 }
 
 /// A reading of the generated streams.
@@ -233,6 +234,55 @@ fn a_reload_keeps_what_it_shares_and_says_what_it_does() {
     assert!(sent.contains("\"id\":\"r/0/0@1000/t.c\",\"rule\":\"t.e\",\"state\":\"resolved\""), "{sent}");
     assert!(sent.contains("\"message\":\"c 50\""), "{sent}");
     assert!(!sent.contains("raised"), "{sent}");
+}
+
+#[test]
+fn a_shorter_forget_after_forgets_nobody_before_time_moves() {
+    let again = |forget: &str| {
+        let text = format!("{}t.again when count(x, 2h) > 1", STREAM.replace("1h", forget));
+        compile(&[SourceFile { path: "a.rules".into(), text }], &NoModels).unwrap().0
+    };
+    let (hour, minutes) = (again("1h"), again("40m"));
+    let mut states = States::new(1);
+    step(&hour, &mut states, &[("p", 0, "{\"ts\":0,\"x\":50}"), ("q", 1, "{\"ts\":3000000,\"x\":60}")]);
+    take_over(&minutes, &hour, &mut states);
+    let sent = step(&minutes, &mut states, &[("p", 2, "{\"ts\":2700000,\"x\":50}")]);
+    assert!(sent.contains("\"patient\":\"p\",\"ts\":2700000"), "who was not forgotten is remembered: {sent}");
+
+    let mut states = States::new(1);
+    step(&hour, &mut states, &[("p", 0, "{\"ts\":0,\"x\":50}"), ("q", 1, "{\"ts\":3000000,\"x\":60}")]);
+    take_over(&minutes, &hour, &mut states);
+    let sent =
+        step(&minutes, &mut states, &[("q", 2, "{\"ts\":3000001,\"x\":60}"), ("p", 3, "{\"ts\":3000001,\"x\":50}")]);
+    assert!(!sent.contains("\"patient\":\"p\""), "who was forgotten is new: {sent}");
+}
+
+/// A pause names a rule; under another name the rule tells again while an earlier end is still owed.
+#[test]
+fn an_end_that_is_owed_outlives_another_of_the_same_rule() {
+    let [one, two] = ["one", "two"].map(|name| program(&format!("t.{name} when x > 50\n alert low \"x\"")));
+    let mut states = States::new(1);
+    let reading = |ts: i64, x: i64| format!("{{\"ts\":{ts},\"x\":{x}}}");
+    step(&one, &mut states, &[("p", 0, &reading(1_000, 60))]);
+    pause(&one, &mut states, "t.one", 100_000);
+    assert_eq!(step(&one, &mut states, &[("p", 1, &reading(2_000, 10))]).matches("\"state\"").count(), 0);
+    take_over(&two, &one, &mut states);
+    assert!(step(&two, &mut states, &[("p", 2, &reading(3_000, 60))]).contains("\"state\":\"raised\""));
+    pause(&two, &mut states, "t.two", 100_000);
+    step(&two, &mut states, &[("p", 3, &reading(4_000, 10))]);
+    let own = two.encode_partition(&states, 0).unwrap();
+    two.decode_partition(&mut states, 0, &own).unwrap();
+    let told = step(&two, &mut states, &[("q", 4, &reading(200_000, 10))]);
+    let ends: Vec<&str> = told.lines().filter(|line| line.contains("\"state\":\"resolved\"")).collect();
+    assert_eq!(ends.len(), 2, "{told}");
+    assert!(ends[0].contains("r/0/0@1000/t.one") && ends[1].contains("r/0/2@3000/t.two"), "{told}");
+}
+
+fn pause(program: &Program, states: &mut States, rule: &str, until: i64) {
+    let words = format!("{{\"pause\":{{\"rule\":\"{rule}\",\"by\":\"ann\",\"why\":\"washing\",\"until\":{until}}}}}");
+    let record = Record { key: None, value: Some(words.as_bytes()), timestamp: Some(0), partition: 0, offset: 0 };
+    program.acknowledge(&record, &LIMITS, states, &mut Workspace::default(), &mut Outputs::default());
+    states.commit();
 }
 
 #[test]

@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use triage_core::compile::compile;
 use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 const RULES: &str = r#"
@@ -27,7 +28,7 @@ stroke.old when max(age, 3) / 2 >= 40 or Temp is invalid
 
 static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
     let file = SourceFile { path: "fuzz.rules".to_owned(), text: RULES.to_owned() };
-    compile(&[file]).expect("the fixed rules compile").0
+    compile(&[file], &NoModels).expect("the fixed rules compile").0
 });
 
 fuzz_target!(|value: &[u8]| {

@@ -4,8 +4,10 @@ mod alerts;
 mod check;
 mod dead_letters;
 mod demo;
+mod erase;
 mod fmt;
 mod gateway;
+mod health;
 mod reload;
 mod replay;
 mod run;
@@ -45,10 +47,14 @@ enum Command {
     Replay(replay::Args),
     /// Ask a running engine to reload its rules
     Reload(reload::Args),
+    /// Say whether a running engine judges readings, by the exit code
+    Health(health::Args),
     /// Look at the alerts that are open, acknowledge one, pause a rule or a patient
     Alerts(alerts::Args),
     /// Look at records that nobody could use, and send them again
     DeadLetters(dead_letters::Args),
+    /// Find what there is of a patient, and remove it
+    Erase(erase::Args),
 }
 
 /// Why a subcommand did not do its work. The text is printed to standard error; an empty one prints nothing (what was
@@ -99,7 +105,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Why(args) => why::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Reload(args) => reload::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::DeadLetters(args) => dead_letters::run(&args),
+        Command::Erase(args) => erase::run(&args),
     }
 }

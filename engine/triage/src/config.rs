@@ -3,6 +3,7 @@
 
 mod keys;
 mod layers;
+mod retention;
 mod secret;
 mod webhook;
 
@@ -11,8 +12,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::tls::{Credentials, Part, Use};
+
 pub use keys::{KEYS, Key};
 pub use layers::{ConfigError, Layers};
+pub(crate) use retention::{DAY, needed_by_state};
+pub use retention::{Kept, RetentionConfig};
 pub use secret::Secret;
 pub(crate) use webhook::signing_key;
 pub use webhook::{WEBHOOK_KEYS, WebhookConfig, WebhookUrl};
@@ -38,12 +43,14 @@ pub struct Config {
     pub heartbeat: HeartbeatConfig,
     /// Technical alerts.
     pub technical: TechnicalConfig,
+    /// How long what is written stays.
+    pub retention: RetentionConfig,
     /// The log.
     pub log: LogConfig,
 }
 
 /// `[kafka]`
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct KafkaConfig {
     /// Brokers to begin with, separated by commas.
     pub bootstrap_servers: String,
@@ -55,8 +62,58 @@ pub struct KafkaConfig {
     pub partitions: i32,
     /// Replicas of topics that have to be made; 0 leaves it to the broker.
     pub replication: i32,
+    /// Whether connections are encrypted, and whether somebody logs in.
+    pub security_protocol: SecurityProtocol,
+    /// Certificates, where connections are encrypted.
+    pub tls: Credentials,
     /// Passed through to librdkafka, for consumer, producer and admin client.
     pub properties: BTreeMap<String, Secret>,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: String::new(),
+            group: String::new(),
+            transactional_id_prefix: String::new(),
+            partitions: 0,
+            replication: 0,
+            security_protocol: SecurityProtocol::default(),
+            tls: Credentials::new(Use::Kafka),
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+/// How the broker is spoken to, in Kafka's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SecurityProtocol {
+    /// In the clear, and nobody logs in.
+    #[default]
+    Plaintext,
+    /// Encrypted; who shows a certificate is logged in by it.
+    Ssl,
+    /// In the clear, with a login.
+    SaslPlaintext,
+    /// Encrypted, with a login.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// As Kafka writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
 }
 
 /// `[rules]`
@@ -96,11 +153,38 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// The bearer token that every endpoint except `/healthz` asks for.
     pub token: Option<Secret>,
+    /// A bearer token that opens `/metrics` alone.
+    pub metrics_token: Option<Secret>,
+    /// What the web side shows, and whose certificates it asks for; without a certificate it speaks in the clear.
+    pub tls: Credentials,
+    /// Whom commands trust that ask the web side, and what they show it.
+    pub asking: Credentials,
+    /// The name or address that the certificate of the web side is for; none: that of `listen`.
+    pub name: Option<String>,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), token: None }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: None,
+            metrics_token: None,
+            tls: Credentials::new(Use::Http),
+            asking: Credentials::new(Use::Asking),
+            name: None,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// Whether the web side speaks TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.has(Part::Certificate)
+    }
+
+    /// Whether commands ask for the web side by TLS.
+    pub fn is_asked_encrypted(&self) -> bool {
+        self.is_encrypted() || self.asking.has(Part::Authorities)
     }
 }
 
@@ -117,6 +201,12 @@ pub struct StoreConfig {
     pub batch_age: Duration,
     /// The consumer group of the store.
     pub group: String,
+    /// Whether the store begins with its topics' beginning; a flag of `triage run`, and no key.
+    pub rebuild: bool,
+    /// As whom the store logs in to Kafka; none: as the engine.
+    pub sasl_username: Option<String>,
+    /// The password of that user.
+    pub sasl_password: Option<Secret>,
 }
 
 impl StoreConfig {
@@ -127,12 +217,20 @@ impl StoreConfig {
 }
 
 /// `[store.mongodb]`
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct MongoConfig {
     /// The connection string, with the password; none: documents are not stored there.
     pub uri: Option<Secret>,
     /// The database.
     pub database: String,
+    /// Certificates, where the connection is encrypted.
+    pub tls: Credentials,
+}
+
+impl Default for MongoConfig {
+    fn default() -> Self {
+        Self { uri: None, database: String::new(), tls: Credentials::new(Use::MongoDb) }
+    }
 }
 
 /// `[alerts]`
@@ -173,6 +271,8 @@ pub struct LogConfig {
     pub level: String,
     /// How lines look.
     pub format: LogFormat,
+    /// Where the access log goes; none: to the log.
+    pub access_file: Option<PathBuf>,
 }
 
 /// How log lines look.
@@ -199,9 +299,10 @@ impl Config {
         self.transactional_name(&worker.to_string())
     }
 
-    /// The transactional id under which the store sends its dead letters.
+    /// The transactional id under which the store sends its dead letters. It begins as the store's group does: the store may
+    /// have a user of its own, who may use those and no other.
     pub fn store_transactional_id(&self) -> String {
-        self.transactional_name("store")
+        format!("{}-{}", self.store.group, self.process())
     }
 
     /// The transactional id under which tombstones of closed alerts are sent.
@@ -225,6 +326,25 @@ impl Config {
 
     fn transactional_name(&self, owner: &str) -> String {
         format!("{}-{owner}", self.process())
+    }
+
+    /// The broker as the store sees it: with a user of its own, if it has one.
+    pub fn kafka_of_store(&self) -> KafkaConfig {
+        let mut kafka = self.kafka.clone();
+        if let (Some(user), Some(password)) = (&self.store.sasl_username, &self.store.sasl_password) {
+            kafka.properties.insert("sasl.username".to_owned(), Secret::new(user));
+            kafka.properties.insert("sasl.password".to_owned(), password.clone());
+        }
+        kafka
+    }
+
+    /// The certificates of every use that a running engine has.
+    pub fn credentials(&self) -> Vec<Credentials> {
+        let webhooks = self.webhooks.values().map(|webhook| webhook.tls.clone());
+        [self.kafka.tls.clone(), self.store.mongodb.tls.clone(), self.http.tls.clone()]
+            .into_iter()
+            .chain(webhooks)
+            .collect()
     }
 
     /// How many workers run.

@@ -14,6 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
 
+use crate::erase::erased::ErasedError;
 use crate::kafka::records::{ReadError, Records};
 use crate::kafka::rights::explained;
 use crate::kafka::topics::TopicError;
@@ -56,6 +57,9 @@ impl Stage {
 /// Why dead letters cannot be looked at or sent again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeadLetterError {
+    /// Who has been erased cannot be told.
+    #[error(transparent)]
+    Erased(#[from] ErasedError),
     /// A Kafka client failed.
     #[error("the broker cannot be used: {}", explained(.0))]
     Kafka(#[from] KafkaError),

@@ -20,10 +20,12 @@ use crate::published::{self, Found, RuleSet};
 use crate::reload::watch::{WatchError, watch};
 use crate::reload::{ReloadOutcome, Reloads};
 use crate::rules::{Compiled, Rejected, RuleFiles};
+use crate::scores;
 use crate::shared::{Board, Current, Shared};
 use crate::shutdown::{Backoff, Shutdown};
 use crate::store;
 use crate::technical;
+use crate::tls::{Condition, FileError, watch as watch_certificates};
 use crate::webhook;
 use crate::worker;
 
@@ -45,6 +47,9 @@ pub enum StartError {
     /// The client that makes topics cannot be made.
     #[error(transparent)]
     Topics(#[from] TopicError),
+    /// Certificates cannot be used.
+    #[error(transparent)]
+    Certificates(#[from] FileError),
     /// The web side cannot begin.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -102,19 +107,22 @@ impl Engine {
             return Err(StartError::Unguarded(config.http.listen));
         }
         properties::check(&config.kafka)?;
+        config.kafka.tls.load()?;
+        config.http.tls.load()?;
         let topics = Topics::new(&config.kafka)?;
         let read = RuleFiles::read(&config.rules.path).compile();
         let folder = read.as_ref().ok().map(|compiled| Folder {
-            set: RuleSet::new(&compiled.files),
+            set: RuleSet::new(&compiled.files, &compiled.models),
             version: compiled.program.version().to_owned(),
         });
+        let looks = read.as_ref().map_or_else(|rejected| &rejected.looks, |compiled| &compiled.looks).clone();
         let compiled = match read {
             Ok(compiled) => compiled,
             Err(rejected) => published_instead(&config, &topics, rejected, &shutdown)?,
         };
         let metrics = Arc::new(Metrics::new()?);
         metrics.ruleset(compiled.program.version());
-        let listening = Listening::bind(config.http.listen)?;
+        let listening = Listening::bind(&config.http)?;
         let address = listening.address();
         tracing::info!(
             version = compiled.program.version(),
@@ -129,6 +137,7 @@ impl Engine {
             topics,
             published: published::Board::default(),
             alerts: alerts::Board::default(),
+            scores: scores::Board::default(),
             webhooks: webhook::Board::default(),
             technical: technical::Board::new(config.workers()),
             config,
@@ -136,9 +145,12 @@ impl Engine {
             shutdown,
         });
         shared.published.set_folder(folder.as_ref().map(|folder| folder.version.clone()));
-        let reloads = Arc::new(Reloads::new(Arc::clone(&shared)));
+        let reloads = Arc::new(Reloads::new(Arc::clone(&shared), looks));
         let mut others = vec![serve(listening, &shared, &reloads)?];
         others.extend(watcher(&shared, &reloads)?);
+        let metrics = Arc::clone(&shared.metrics);
+        let tell = move |condition: &Condition| metrics.certificates(condition);
+        others.push(watch_certificates(shared.config.credentials(), shared.shutdown.clone(), tell)?);
         let supervised = Arc::clone(&shared);
         let supervisor = named("supervisor".to_owned(), move || supervise(&supervised, folder.as_ref()))?;
         Ok(Self { shared, reloads, address, supervisor, others })
@@ -228,7 +240,8 @@ impl Reloader {
 }
 
 fn serve(listening: Listening, shared: &Arc<Shared>, reloads: &Arc<Reloads>) -> Result<JoinHandle<()>, StartError> {
-    tracing::info!(address = %listening.address(), "web side listens");
+    let encrypted = shared.config.http.is_encrypted();
+    tracing::info!(address = %listening.address(), encrypted, "web side listens");
     let speaker = Speaker::new(&shared.config.kafka).map_err(TopicError::Broker)?;
     let site = Site { shared: Arc::clone(shared), reloads: Arc::clone(reloads), speaker };
     Ok(listening.serve(site, shared.shutdown.clone())?)
@@ -339,9 +352,11 @@ fn look_at_topics(shared: &Shared) {
     while !shared.shutdown.sleep(LOOK_EVERY) {
         match shared.topics.look(&shared.config, &shared.current.load_full().program) {
             Ok(()) => shared.board.set_trouble(None),
-            Err(error) if error.is_passing() => tracing::debug!(%error, "topics cannot be looked at"),
+            Err(error) if error.is_passing() && !error.is_refusal() => {
+                tracing::debug!(%error, "topics cannot be looked at");
+            }
             Err(error) => {
-                tracing::error!(%error, "topics are not as they must be any more");
+                tracing::error!(%error, "topics are not as they must be any more, or the broker does not let us in");
                 shared.board.set_trouble(Some(error.to_string()));
             }
         }

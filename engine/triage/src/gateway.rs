@@ -19,7 +19,8 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
 use crate::clock::now;
 use crate::config::KafkaConfig;
-use crate::kafka::properties;
+use crate::kafka::{encryption, properties};
+use crate::tls::InUse;
 use delivery::{Deliveries, DeliveryContext};
 use ward::{Extent, Sample, Ward};
 
@@ -77,8 +78,9 @@ pub(crate) fn send(
     tell: &mut dyn FnMut(&Status),
 ) -> Result<Status, GatewayError> {
     let deliveries = Arc::new(Deliveries::default());
+    let in_use = options.kafka.tls.in_use();
     let producer = producer(options, &deliveries).map_err(GatewayError::Producer)?;
-    let mut run = Run { producer, deliveries, options, stop, tell, sent: 0, told: Instant::now() };
+    let mut run = Run { producer, in_use, deliveries, options, stop, tell, sent: 0, told: Instant::now() };
     run.wait_for_topic();
     run.send_all(ward)?;
     Ok(run.finish())
@@ -97,6 +99,8 @@ fn producer(options: &Options, deliveries: &Arc<Deliveries>) -> Result<GatewayPr
 /// One call of [`send`].
 struct Run<'a> {
     producer: GatewayProducer,
+    /// The certificates that it was made with.
+    in_use: InUse,
     deliveries: Arc<Deliveries>,
     options: &'a Options,
     stop: &'a AtomicBool,
@@ -111,9 +115,19 @@ impl Run<'_> {
         let topic = &self.options.topic;
         while !self.stopped() {
             let waiting = match self.producer.client().fetch_metadata(Some(topic), Duration::from_secs(2)) {
-                Err(error) => format!("the broker does not answer ({error}), trying again"),
+                // The client itself hears why: a wrong password, say.
+                Err(error) => encryption::refused(&self.options.kafka)
+                    .map(|refused| format!("no encrypted connection to {refused}; trying again"))
+                    .or_else(|| self.status().waiting)
+                    .unwrap_or_else(|| format!("the broker does not answer ({error}), trying again")),
                 Ok(metadata) => match metadata.topics().first() {
                     Some(found) if found.error().is_none() && !found.partitions().is_empty() => return,
+                    Some(found)
+                        if found.error().map(RDKafkaErrorCode::from)
+                            == Some(RDKafkaErrorCode::TopicAuthorizationFailed) =>
+                    {
+                        format!("this user lacks the right `Write` on the topic `{topic}`, waiting for it")
+                    }
                     _ => format!("there is no topic `{topic}` yet, waiting for the engine to make it"),
                 },
             };
@@ -130,6 +144,7 @@ impl Run<'_> {
             if self.stopped() {
                 break;
             }
+            self.renew()?;
             let Some(sample) = ward.next_sample(now()) else { break };
             self.enqueue(&sample)?;
             self.sent += 1;
@@ -151,11 +166,29 @@ impl Run<'_> {
         }
     }
 
-    fn finish(mut self) -> Status {
+    /// With new certificates, another producer. Not while something is on its way, so that each patient's readings keep their
+    /// order; what does not arrive in time is waited for again.
+    fn renew(&mut self) -> Result<(), GatewayError> {
+        if !self.in_use.is_outdated() {
+            return Ok(());
+        }
+        self.flush();
+        if self.status().on_the_way() == 0 {
+            self.in_use = self.options.kafka.tls.in_use();
+            self.producer = producer(self.options, &self.deliveries).map_err(GatewayError::Producer)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
         let deadline = Instant::now() + FLUSH;
         while self.status().on_the_way() > 0 && Instant::now() < deadline {
             self.sleep(Duration::from_millis(5));
         }
+    }
+
+    fn finish(mut self) -> Status {
+        self.flush();
         let status = self.status();
         (self.tell)(&status);
         status

@@ -1,6 +1,7 @@
 //! The web side: `/metrics`, `/healthz`, `/readyz`, `GET /rules`, `POST /reload` and `/reload/check`, and `/alerts`. HTTP/1.1; loopback
 //! unless told otherwise, and then only with a token.
 
+mod access;
 mod alerts;
 mod answer;
 mod client;
@@ -8,6 +9,6 @@ mod serve;
 
 pub(crate) use answer::Site;
 pub use client::{AskError, ask_check, ask_reload};
-pub(crate) use client::{Question, ask};
+pub(crate) use client::{PATIENCE, QUICK, Question, ask};
 pub use serve::BindError;
 pub(crate) use serve::Listening;

@@ -4,17 +4,22 @@
 //! vanishes looks like a reset, and what happened has happened.
 
 mod alerts;
+mod certificates;
+mod scores;
 
 use std::cell::RefCell;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use triage_core::program::{Counts, Program, Reason};
 
 use crate::kafka::topics::{DEAD_LETTERS, alerts_of};
 use crate::worker::SentCounts;
 use alerts::AlertMetrics;
+use certificates::CertificateMetrics;
+use scores::ScoreMetrics;
 
 /// Beyond this many rules they are counted by topic.
 const RULES_COUNTED_ALONE: usize = 1_000;
@@ -57,6 +62,8 @@ pub struct Metrics {
     technical: TechnicalMetrics,
     store: StoreMetrics,
     alerts: AlertMetrics,
+    certificates: CertificateMetrics,
+    scores: ScoreMetrics,
 }
 
 /// What one committed transaction did beyond [`Counts`].
@@ -83,8 +90,8 @@ impl TechnicalMetrics {
         Ok(Self {
             open: make.gauges(
                 "triage_technical_alerts_open",
-                "technical alerts of this process that are open, by rule",
-                &["rule"],
+                "technical alerts of this process that are open, by rule and priority",
+                &["rule", "priority"],
             )?,
             heartbeat: make.gauge(
                 "triage_heartbeat_timestamp_seconds",
@@ -193,6 +200,8 @@ impl Metrics {
             technical: TechnicalMetrics::new(&make)?,
             store: StoreMetrics::new(&make)?,
             alerts: AlertMetrics::new(&make)?,
+            certificates: CertificateMetrics::new(&make)?,
+            scores: ScoreMetrics::new(&make)?,
             names: make.names.take(),
             registry,
         })
@@ -230,6 +239,7 @@ impl Metrics {
                 self.field_problems.with_label_values(&[field, kind]).inc_by(*count);
             }
         }
+        self.scores.committed(program, counts);
         for (topic, (derived, alerts)) in
             program.topics().iter().zip(committed.sent.derived.iter().zip(&committed.sent.alerts))
         {
@@ -295,8 +305,8 @@ impl Metrics {
     }
 
     /// How many technical alerts are open; a rule that was told of once stays.
-    pub(crate) fn technical_open(&self, rule: &str, open: i64) {
-        self.technical.open.with_label_values(&[rule]).set(open);
+    pub(crate) fn technical_open(&self, rule: &str, priority: &str, open: i64) {
+        self.technical.open.with_label_values(&[rule, priority]).set(open);
     }
 
     /// A heartbeat was sent at `ts`, epoch milliseconds.
@@ -372,6 +382,10 @@ impl Maker<'_> {
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn shares(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {

@@ -1,6 +1,7 @@
 //! The rule set that all processes of a group run, published on the compacted topic `rule-sets`: found or published at
 //! start, before any reading is judged, and followed from then on.
 
+mod base64;
 mod follow;
 mod set;
 mod topic;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
 use serde::Serialize;
+use triage_core::program::Program;
 
 use crate::kafka::rights::explained;
 
@@ -59,6 +61,8 @@ pub(crate) struct Known {
 pub(crate) struct Board {
     known: Mutex<Known>,
     changed: Condvar,
+    /// The set that this process is about to publish, compiled: it comes back as published, and is not compiled twice.
+    aside: Mutex<Option<(RuleSet, Program)>>,
 }
 
 impl Board {
@@ -68,6 +72,16 @@ impl Board {
 
     pub(crate) fn set_folder(&self, version: Option<String>) {
         self.lock().folder = version;
+    }
+
+    pub(crate) fn set_aside(&self, set: RuleSet, program: Program) {
+        *self.aside.lock().unwrap_or_else(PoisonError::into_inner) = Some((set, program));
+    }
+
+    /// The program of exactly that set, if it was put aside; what else was put aside is of no use any more.
+    pub(crate) fn take_aside(&self, set: &RuleSet) -> Option<Program> {
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        aside.filter(|(of, _)| of == set).map(|(_, program)| program)
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

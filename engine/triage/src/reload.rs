@@ -13,6 +13,7 @@ use triage_core::diagnostic::Style;
 use triage_core::program::Program;
 
 use crate::kafka::topics::TopicError;
+use crate::models::Look;
 use crate::published::{RuleSet, publish};
 use crate::rules::{Compiled, Rejected, RuleFiles};
 use crate::shared::Shared;
@@ -30,12 +31,20 @@ const SETTLING: Duration = Duration::from_secs(5);
 pub(crate) struct Reloads {
     shared: Arc<Shared>,
     last: Mutex<(u64, Option<ReloadOutcome>)>,
+    /// The files of models as they were when the folder was last compiled.
+    looks: Mutex<Vec<Look>>,
     one_at_a_time: Mutex<()>,
 }
 
 impl Reloads {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, last: Mutex::default(), one_at_a_time: Mutex::default() }
+    /// `looks` are those of the folder as it was compiled at start.
+    pub(crate) fn new(shared: Arc<Shared>, looks: Vec<Look>) -> Self {
+        Self { shared, last: Mutex::default(), looks: Mutex::new(looks), one_at_a_time: Mutex::default() }
+    }
+
+    /// Whether a model that the folder's rules name is another file than it was, or comes or goes.
+    pub(crate) fn is_a_model_outdated(&self) -> bool {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Look::is_outdated)
     }
 
     /// The outcome of the last reload, if there was one.
@@ -62,7 +71,7 @@ impl Reloads {
 
     /// Reads the folder and says what a reload would do; does none of it. Topics that are missing are not looked for.
     pub(crate) fn check(&self) -> ReloadOutcome {
-        let outcome = RuleFiles::read(&self.shared.config.rules.path).compile().map_err(Refusal::from);
+        let outcome = RuleFiles::read(&self.shared.config.rules.path).compile_aside().map_err(Refusal::from);
         let outcome = outcome.and_then(|compiled| {
             let old = self.shared.current.load_full();
             same_stream(&old.program, &compiled.program)?;
@@ -82,7 +91,9 @@ impl Reloads {
     }
 
     fn attempt(&self) -> Result<ReloadOutcome, Refusal> {
-        let compiled = RuleFiles::read(&self.shared.config.rules.path).compile();
+        let compiled = RuleFiles::read(&self.shared.config.rules.path).compile_aside();
+        let looks = compiled.as_ref().map_or_else(|rejected| &rejected.looks, |compiled| &compiled.looks);
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).clone_from(looks);
         let folder = compiled.as_ref().ok().map(|compiled| compiled.program.version().to_owned());
         self.shared.published.set_folder(folder);
         let compiled = compiled?;
@@ -98,17 +109,18 @@ impl Reloads {
         same_stream(&old.program, &compiled.program)?;
         self.shared.topics.ensure(&self.shared.config, &compiled.program)?;
         let difference = difference(&old.program, &compiled);
-        let behind = self.publish(&compiled)?;
+        let behind = self.publish(compiled)?;
         Ok(ReloadOutcome::Applied { difference, episodes: self.shared.board.episodes().into(), behind })
     }
 
     /// Publishes, and waits until the follower has made it the current one and every worker has taken it up; the workers
     /// that have not.
-    fn publish(&self, compiled: &Compiled) -> Result<Vec<usize>, Refusal> {
-        let set = RuleSet::new(&compiled.files);
-        let version = compiled.program.version();
+    fn publish(&self, compiled: Compiled) -> Result<Vec<usize>, Refusal> {
+        let set = RuleSet::new(&compiled.files, &compiled.models);
+        let version = compiled.program.version().to_owned();
+        self.shared.published.set_aside(set.clone(), compiled.program);
         let refused = |error: String| Refusal::Publish { error };
-        let published = publish(&self.shared.config.kafka, &set, version, false);
+        let published = publish(&self.shared.config.kafka, &set, &version, false);
         let offset = published.map_err(|error| refused(error.to_string()))?;
         let Some(known) = self.shared.published.wait(offset.unwrap_or_default(), TAKING_UP) else {
             return Ok((0..self.shared.config.workers()).collect());

@@ -1,4 +1,5 @@
-//! The rules folder: its `*.rules` files, in path order, not those of sub-folders, compiled together.
+//! The rules folder: its `*.rules` files, in path order, not those of sub-folders, compiled together with the models that they
+//! name.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,12 @@ use triage_core::diagnostic::{Code, Diagnostic, Style, render};
 use triage_core::program::Program;
 use triage_core::source::SourceFile;
 
+use crate::models::{Look, ModelFile, Place};
+
+/// How far a compiling thread stands back, of 19: behind whoever judges, and not last of all.
+#[cfg(target_os = "linux")]
+const BEHIND: i32 = 10;
+
 /// The files of a folder, and what kept others from being read.
 #[derive(Debug, Default)]
 pub struct RuleFiles {
@@ -14,6 +21,8 @@ pub struct RuleFiles {
     pub files: Vec<SourceFile>,
     /// Not UTF-8, unreadable, a folder, or no file at all.
     pub problems: Vec<Diagnostic>,
+    /// Where the models are that the files name.
+    pub models: Place,
 }
 
 /// A rule set that compiled.
@@ -23,6 +32,10 @@ pub struct Compiled {
     pub program: Program,
     /// The files it was made of.
     pub files: Vec<SourceFile>,
+    /// The models that its scores are from.
+    pub models: Vec<ModelFile>,
+    /// The files of models that were looked for.
+    pub looks: Vec<Look>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
 }
@@ -32,6 +45,8 @@ pub struct Compiled {
 pub struct Rejected {
     /// The files that could be read.
     pub files: Vec<SourceFile>,
+    /// The files of models that were looked for.
+    pub looks: Vec<Look>,
     /// Everything that is wrong.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -47,7 +62,7 @@ impl RuleFiles {
     /// Reads the folder. What cannot be read is a problem of the rule set, not a failure of the run: all are reported
     /// together.
     pub fn read(folder: &Path) -> Self {
-        let mut read = Self::default();
+        let mut read = Self { models: Place::Folder(folder.to_owned()), ..Self::default() };
         let paths = match rule_paths(folder) {
             Ok(paths) => paths,
             Err(error) => {
@@ -72,17 +87,48 @@ impl RuleFiles {
     /// # Errors
     /// Every problem of reading, then every diagnostic of the compiler.
     pub fn compile(self) -> Result<Compiled, Rejected> {
-        let Self { files, problems: mut diagnostics } = self;
+        let Self { files, problems: mut diagnostics, models } = self;
         if files.is_empty() {
-            return Err(Rejected { files, diagnostics });
+            return Err(Rejected { files, looks: Vec::new(), diagnostics });
         }
-        match compile(&files) {
-            Ok((program, warnings)) if diagnostics.is_empty() => Ok(Compiled { program, files, warnings }),
+        let reader = models.reader();
+        let compiled = compile(&files, &reader);
+        let (models, looks) = reader.into_found();
+        match compiled {
+            Ok((program, warnings)) if diagnostics.is_empty() => {
+                Ok(Compiled { program, files, models, looks, warnings })
+            }
             Ok((_, found)) | Err(found) => {
                 diagnostics.extend(beside_unread(found, &diagnostics));
-                Err(Rejected { files, diagnostics })
+                Err(Rejected { files, looks, diagnostics })
             }
         }
+    }
+
+    /// The same on a thread that gives way to those that judge: a large rule set takes longer, and no reading waits for it.
+    ///
+    /// # Errors
+    /// As [`RuleFiles::compile`].
+    pub(crate) fn compile_aside(self) -> Result<Compiled, Rejected> {
+        let mut files = Some(self);
+        let compiled = std::thread::scope(|scope| {
+            let compile = || {
+                give_way();
+                files.take().map(Self::compile)
+            };
+            let thread = std::thread::Builder::new().name("compile".to_owned()).spawn_scoped(scope, compile);
+            thread.ok().and_then(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        // Without a thread it is compiled all the same.
+        compiled.unwrap_or_else(|| files.unwrap_or_default().compile())
+    }
+}
+
+/// Lets other threads of the machine go first. Only a matter of speed: where it is refused, this one does not.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, BEHIND) {
+        tracing::debug!(%error, "the compiling thread cannot give way");
     }
 }
 

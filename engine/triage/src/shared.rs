@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
 use crate::published;
+use crate::scores;
 use crate::shutdown::Shutdown;
 use crate::technical;
 use crate::webhook;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) published: published::Board,
     /// Which alerts are open, in all processes.
     pub(crate) alerts: alerts::Board,
+    /// How scores fare in this process.
+    pub(crate) scores: scores::Board,
     /// How webhooks fare in this process.
     pub(crate) webhooks: webhook::Board,
     /// How the parts of the engine are, for technical alerts.

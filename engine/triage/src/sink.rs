@@ -4,6 +4,7 @@
 pub mod mongo;
 pub mod sqlite;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One document of one collection.
@@ -44,6 +45,32 @@ pub struct Written {
     pub waiting: Vec<Waiting>,
 }
 
+/// Which documents are to be removed.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Those whose `patient` it is, in every collection.
+    Patient(&'a str),
+    /// Those whose `ts` is a whole number below this, in epoch milliseconds, in these collections.
+    Before(i64, &'a [Arc<str>]),
+}
+
+/// What became of a removal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many documents there were, by collection; none is told of with none.
+    pub documents: BTreeMap<String, u64>,
+    /// Collections of which nothing could be removed.
+    pub waiting: Vec<Waiting>,
+}
+
+impl Removed {
+    fn add(&mut self, collection: &str, documents: u64) {
+        if documents > 0 {
+            *self.documents.entry(collection.to_owned()).or_default() += documents;
+        }
+    }
+}
+
 /// The store itself failed: nothing of the batch can be relied on, and writing it again is safe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -64,4 +91,16 @@ pub trait Sink: Send {
     /// # Errors
     /// The store cannot be reached.
     fn counts(&mut self) -> Result<Vec<(String, u64)>, Unavailable>;
+
+    /// How many documents of a patient each collection holds, by name; none is told of with none.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or does not show a collection.
+    fn of_patient(&mut self, patient: &str) -> Result<BTreeMap<String, u64>, Unavailable>;
+
+    /// Removes documents for good. What it tells of as removed stays so.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or went away meanwhile: some may have been removed, and removing again is safe.
+    fn remove(&mut self, which: Which<'_>) -> Result<Removed, Unavailable>;
 }

@@ -7,6 +7,7 @@ mod alert;
 mod board;
 mod conditions;
 mod episode;
+mod failures;
 mod heartbeat;
 mod supervisor;
 mod topic;

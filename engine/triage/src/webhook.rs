@@ -23,8 +23,8 @@ use crate::kafka::rights::explained;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
+use crate::tls::FileError;
 pub(crate) use board::{Board, Condition};
-use connection::Unusable;
 use session::Session;
 
 /// Why a webhook begins anew, at the offsets that are committed.
@@ -45,9 +45,9 @@ enum WebhookError {
     /// A delivery broke off: a bug.
     #[error("a delivery broke off; this is a bug: {0}")]
     Broken(tokio::task::JoinError),
-    /// Nothing can be sent there.
+    /// The certificate authorities that it is to trust cannot be used.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    Authorities(#[from] FileError),
 }
 
 /// Settles where each webhook begins, and starts their threads.
@@ -83,7 +83,7 @@ fn run(shared: &Arc<Shared>, topic: &str, webhook: &WebhookConfig) {
     let mut backoff = fresh_backoff();
     while !shared.shutdown.is_asked() {
         let mut progressed = false;
-        let Err(error) = serve(shared, topic, webhook, &mut progressed) else { return };
+        let Err(error) = serve(shared, topic, webhook, &mut progressed) else { continue };
         if progressed {
             backoff = fresh_backoff();
         }

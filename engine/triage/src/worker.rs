@@ -2,6 +2,7 @@
 //! one stack; nothing is handed to another thread on the way. New partitions are restored beside it.
 
 mod batch;
+mod due;
 mod idle;
 mod judge;
 mod keeping;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
-use crate::kafka::rights::explained;
+use crate::kafka::rights::{explained, explained_on};
 use crate::kafka::topics::Layout;
 use crate::kafka::transaction::TransactionError;
 use crate::shared::{Shared, WorkerState};
@@ -22,7 +23,7 @@ use crate::shutdown::Backoff;
 use crate::state::BrokenOff;
 pub(crate) use judge::SentCounts;
 use session::Session;
-pub(crate) use words::MOST_BYTES as MOST_BYTES_OF_WORDS;
+pub(crate) use words::{LIMITS as LIMITS_OF_WORDS, MOST_BYTES as MOST_BYTES_OF_WORDS};
 
 /// Why a worker has to make new clients.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,14 @@ pub(crate) enum WorkerError {
     /// The consumer is of no more use.
     #[error("the consumer failed: {}", explained(.0))]
     Consume(KafkaError),
+    /// The stream may not be read.
+    #[error("the stream cannot be read: {}", explained_on(.error, .stream))]
+    Denied {
+        /// The stream.
+        stream: String,
+        /// The broker's words.
+        error: KafkaError,
+    },
     /// The producer is of no more use.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
@@ -48,6 +57,18 @@ pub(crate) enum WorkerError {
     /// A batch cannot be read again with this consumer.
     #[error("readings cannot be read again: {0}")]
     Rewind(KafkaError),
+    /// The consumer is back at what it has given already: librdkafka begins anew where the broker does not know its place.
+    #[error(
+        "partition {partition} of the stream begins again at {offset}, and {due} is due: the broker did not know that place"
+    )]
+    WentBack {
+        /// The partition.
+        partition: i32,
+        /// What came.
+        offset: i64,
+        /// What was to come, or something after it.
+        due: i64,
+    },
     /// No thread can be started.
     #[error("no thread can be started that restores partitions: {0}")]
     Thread(std::io::Error),
@@ -56,14 +77,14 @@ pub(crate) enum WorkerError {
     Restoring(#[from] BrokenOff),
 }
 
-/// Runs until the shutdown is asked for; makes new clients whenever the old ones are of no more use.
+/// Runs until the shutdown is asked for; makes new clients whenever the old ones are of no more use, or have old certificates.
 pub(crate) fn run(index: usize, shared: &Arc<Shared>, layout: Layout) {
     let presence = Presence { index, shared };
     let mut backoff = fresh_backoff();
     while !shared.shutdown.is_asked() {
         shared.board.set(index, WorkerState::Starting);
         let mut progressed = false;
-        let Err(error) = serve(index, shared, layout, &mut progressed) else { break };
+        let Err(error) = serve(index, shared, layout, &mut progressed) else { continue };
         if progressed {
             backoff = fresh_backoff();
         }

@@ -190,7 +190,7 @@ fn what_is_no_alert_is_counted_and_not_shown() {
     let bed = bed(1);
     let engine = bed.start_ready(1);
     for value in [" ", "7", "{}", "{\"id\":\"x\",\"state\":\"melting\"}"] {
-        bed.send_pair("alerts.high", "x", value);
+        bed.send_keyed("alerts.high", "x", value);
     }
     send(&bed, 0, "p1", 150);
     assert_eq!(open(engine.address(), "", 1).len(), 1);
@@ -232,7 +232,13 @@ fn send_at(bed: &Bed, time: i64, patient: &str, v: u64) {
 #[test]
 fn what_was_closed_long_ago_is_let_go_and_what_is_open_stays() {
     let bed = bed(1);
-    let engine = bed.start_ready(1);
+    let start = || {
+        let layers = bed.layers(1).flag("retention.readings", "forever").flag("retention.acknowledgements", "forever");
+        let engine = bed.start_with(layers);
+        wait_for("the engine to be ready", || engine.is_ready());
+        engine
+    };
+    let engine = start();
     send_at(&bed, days_ago(10), "old", 150);
     send_at(&bed, days_ago(9), "old", 50);
     send_at(&bed, days_ago(8), "open", 150);
@@ -244,7 +250,7 @@ fn what_was_closed_long_ago_is_let_go_and_what_is_open_stays() {
     assert_eq!(alerts[0].headers["age_seconds"].parse::<i64>().unwrap() / 86_400, 10);
     stop(engine);
     for _ in 0..2 {
-        let engine = bed.start_ready(1);
+        let engine = start();
         send(&bed, 0, "fresh", 150);
         send(&bed, 0, "fresh", 50);
         assert_eq!(open(engine.address(), "", 1)[0].0, "open");

@@ -47,6 +47,19 @@ fn sandbox() -> tempfile::TempDir {
         }
     }
     fs::copy(fixtures().join("readings.jsonl"), into.join("readings.jsonl")).unwrap();
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let cardio = fs::read(project.join("datasets/cardio.onnx")).unwrap();
+    fs::write(into.join("scored/cardio.onnx"), &cardio).unwrap();
+    fs::write(into.join("misordered/cardio.onnx"), &cardio).unwrap();
+    fs::write(into.join("no_model/cardio.onnx"), &cardio).unwrap();
+    fs::write(into.join("no_model/torn.onnx"), &cardio[..cardio.len() / 2]).unwrap();
+    let fixtures = project.join("engine/model/tests/fixtures");
+    fs::copy(fixtures.join("xgboost.onnx"), into.join("no_model/other.onnx")).unwrap();
+    for beside in ["misordered/cardio.inputs.json", "no_model/other.inputs.json", "scored/cardio.inputs.json"] {
+        fs::copy(project.join("datasets/cardio.inputs.json"), into.join(beside)).unwrap();
+    }
+    let unknown = "unknown_operator.onnx";
+    fs::copy(fixtures.join("refused").join(unknown), into.join("no_model").join(unknown)).unwrap();
     fs::create_dir(into.join("empty")).unwrap();
     fs::create_dir(into.join("unread/folder.rules")).unwrap();
     fs::write(into.join("unread/latin.rules"), b"# What arrives\nstream research { trestbps: int } # caf\xe9\n")

@@ -73,13 +73,58 @@ fn wrong_values_are_refused_with_what_was_expected() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let (_folder, path) = file("[http]\ntoken = 'hush'\n[kafka.properties]\n'sasl.password' = 'hush'\n");
-    let layers = Layers::new().file(&path).unwrap().environment(variables(&[("TRIAGE_HTTP_TOKEN", "hush")])).unwrap();
+    let environment = variables(&[("TRIAGE_HTTP_TOKEN", "hush"), ("TRIAGE_KAFKA_PROPERTIES_SASL_PASSWORD", "hush")]);
+    let layers = Layers::new().environment(environment).unwrap();
     assert!(!format!("{layers:?}").contains("hush"));
     let config = layers.build().unwrap();
     assert_eq!(config.http.token.as_ref().unwrap().expose(), "hush");
     assert!(!format!("{config:?}").contains("hush"));
     assert!(!refusal("[http]\ntoken = 'hush").contains("hush"));
+}
+
+#[test]
+fn a_secret_in_a_file_that_others_see_is_refused_with_its_place() {
+    for (text, expected) in [
+        (
+            "[http]\ntoken = 'hush'",
+            "triage.toml: `http.token` is a secret, and others see it wherever this file is kept, copied or shown: put it into a \
+             file that only the engine reads and name that by `http.token_file`, or set `TRIAGE_HTTP_TOKEN`",
+        ),
+        ("[kafka.properties]\nsasl.password = 'hush'", "name that by `kafka.sasl_password_file`"),
+        ("[store.mongodb]\nuri = 'mongodb://engine:hush@host/'", "name that by `store.mongodb.uri_file`"),
+        ("[webhook.stroke]\nsecret = 'hush'", "name that by `webhook.stroke.secret_file`"),
+        (
+            "[kafka.properties]\nssl.key.password = 'hush'",
+            "put it into a file that only the engine reads and name that by `kafka.ssl_key_password_file`",
+        ),
+        ("[kafka.properties]\nssl.key.pem = 'hush'", "name that by `kafka.ssl_key_file`"),
+        (
+            "[kafka.properties]\nsasl.oauthbearer.client.secret = 'hush'",
+            "set the variable `TRIAGE_KAFKA_PROPERTIES_SASL_OAUTHBEARER_CLIENT_SECRET`",
+        ),
+    ] {
+        let refused = refusal(text);
+        assert_eq!((refused.contains(expected), refused.contains("hush")), (true, false), "{text}: {refused}");
+    }
+    let (_folder, path) = file("[store.mongodb]\nuri = 'mongodb://host:27017/'");
+    assert!(Layers::new().file(&path).and_then(Layers::build).is_ok());
+}
+
+/// Who writes the token where the name of its file belongs is not to find it in the log.
+#[test]
+fn a_secret_in_place_of_its_file_is_not_shown() {
+    for key in [
+        "http.token_file",
+        "http.metrics_token_file",
+        "kafka.sasl_password_file",
+        "store.mongodb.uri_file",
+        "webhook.stroke.secret_file",
+    ] {
+        let refused = Layers::new().flag(key, "hush").build().unwrap_err().to_string();
+        assert_eq!((refused.contains("must be a file"), refused.contains("hush")), (true, false), "{refused}");
+        let refused = Layers::new().flag(key, "/nowhere").build().unwrap_err().to_string();
+        assert!(refused.contains(", not `/nowhere`"), "{refused}");
+    }
 }
 
 #[test]
@@ -94,27 +139,105 @@ fn secrets_come_from_files() {
     let layers = Layers::new()
         .flag("http.token_file", holding("token", "sesame\n"))
         .flag("kafka.sasl_password_file", holding("password", "hush hush\n"))
+        .flag("store.sasl_username", "triage-store")
+        .flag("store.sasl_password_file", holding("store", "hushed\n"))
         .flag("store.mongodb.uri_file", holding("uri", uri));
     let config = layers.build().unwrap();
     assert_eq!(config.http.token.as_ref().unwrap().expose(), "sesame");
     assert_eq!(config.kafka.properties["sasl.password"].expose(), "hush hush");
     assert_eq!(config.store.mongodb.uri.as_ref().unwrap().expose(), uri);
+    let login = |name| config.kafka_of_store().properties[name].expose().to_owned();
+    assert_eq!((login("sasl.username"), login("sasl.password")), ("triage-store".to_owned(), "hushed".to_owned()));
     assert!(!format!("{config:?}").contains("hush"));
-    for key in ["http.token_file", "kafka.sasl_password_file", "store.mongodb.uri_file"] {
+    for key in [
+        "http.token_file",
+        "http.metrics_token_file",
+        "kafka.sasl_password_file",
+        "store.mongodb.uri_file",
+        "store.sasl_password_file",
+    ] {
         let refused = Layers::new().flag(key, "/nowhere").build().unwrap_err().to_string();
         assert!(refused.starts_with(&format!("flags: `{key}` must be a file that can be read")), "{refused}");
     }
     let refused = Layers::new().flag("kafka.sasl_password_file", holding("empty", "\n")).build().unwrap_err();
     assert!(refused.to_string().contains("not empty"), "{refused}");
+    let half = Layers::new().flag("store.sasl_username", "triage-store").build().unwrap_err().to_string();
+    assert_eq!(half, "`store.sasl_username` and `store.sasl_password_file` go together: set both, or neither");
+}
+
+/// With one token for both, or none for the rest, whoever reads metrics could silence alarms.
+#[test]
+fn the_token_of_metrics_is_another_than_that_of_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let holding = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let layers = |text| Layers::new().flag("http.metrics_token_file", holding("metrics", text));
+    let config = layers("poppy\n").flag("http.token", "sesame").build().unwrap();
+    assert_eq!(config.http.metrics_token.as_ref().unwrap().expose(), "poppy");
+    assert!(!format!("{config:?}").contains("poppy"));
+    let same = layers("sesame").flag("http.token_file", holding("token", "sesame\n")).build().unwrap_err().to_string();
+    assert!(same.ends_with("in `http.token_file`: they are the same") && !same.contains("sesame"), "{same}");
+    let alone = layers("poppy").build().unwrap_err().to_string();
+    assert!(alone.ends_with("there is none, and every page would be open") && !alone.contains("poppy"), "{alone}");
+    let empty = layers("\n").flag("http.token", "sesame").build().unwrap_err().to_string();
+    assert!(empty.contains("`http.metrics_token_file` must be a text that is not empty"), "{empty}");
+}
+
+/// A key or a certificate where the name of its file belongs is not to be found in the log; nor is its password.
+#[test]
+fn certificates_and_keys_are_named_by_their_files() {
+    for key in ["kafka.ssl_key_file", "kafka.ssl_ca_file", "http.tls_key_file", "store.mongodb.tls_key_file"] {
+        let refused = Layers::new().flag(key, "-----BEGIN PRIVATE KEY-----\nhush").build().unwrap_err().to_string();
+        let expected = format!("flags: `{key}` must be the name of a file, and not what belongs into it");
+        assert_eq!(refused, expected);
+    }
+    let refused = Layers::new().flag("kafka.ssl_key_password_file", "hush").build().unwrap_err().to_string();
+    assert_eq!(
+        (refused.contains("must be a file that can be read"), refused.contains("hush")),
+        (true, false),
+        "{refused}"
+    );
+}
+
+#[test]
+fn certificates_that_are_named_half_are_refused() {
+    for (text, expected) in [
+        ("[kafka]\nsecurity_protocol = 'ssl'", "`kafka.security_protocol` needs `kafka.ssl_ca_file` beside it"),
+        (
+            "[kafka]\nssl_ca_file = 'ca'",
+            "`kafka.ssl_ca_file` is of no use while `kafka.security_protocol` is `plaintext`: set that to `ssl` or `sasl_ssl`",
+        ),
+        (
+            "[kafka]\nsecurity_protocol = 'ssl'\nssl_ca_file = 'ca'\nssl_certificate_file = 'own'",
+            "`kafka.ssl_certificate_file` needs `kafka.ssl_key_file` beside it",
+        ),
+        ("[kafka]\nsecurity_protocol = 'tls'", "must be `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`, not `tls`"),
+        ("[http]\ntls_key_file = 'key'", "`http.tls_key_file` needs `http.tls_certificate_file` beside it"),
+        ("[http]\ntls_client_ca_file = 'ca'", "`http.tls_client_ca_file` needs `http.tls_certificate_file` beside it"),
+        (
+            "[store.mongodb]\ntls_certificate_file = 'own'",
+            "`store.mongodb.tls_certificate_file` needs `store.mongodb.tls_key_file` beside it",
+        ),
+        (
+            "[store.mongodb]\nuri = 'mongodb://host/?tls=true&tlsCAFile=ca'",
+            "must be without `tlsCAFile` and `tlsCertificateKeyFile`",
+        ),
+    ] {
+        let refused = refusal(text);
+        assert!(refused.contains(expected), "{text}: {refused}");
+    }
 }
 
 #[test]
 fn properties_pass_through_from_file_and_environment() {
-    let (_folder, path) = file("[kafka.properties]\nsecurity.protocol = 'ssl'\n'session.timeout.ms' = 9000\n");
+    let (_folder, path) = file("[kafka.properties]\nsasl.mechanism = 'PLAIN'\n'session.timeout.ms' = 9000\n");
     let environment = variables(&[("TRIAGE_KAFKA_PROPERTIES_SASL_PASSWORD", "x")]);
     let config = Layers::new().file(&path).unwrap().environment(environment).unwrap().build().unwrap();
     let names: Vec<&str> = config.kafka.properties.keys().map(String::as_str).collect();
-    assert_eq!(names, ["sasl.password", "security.protocol", "session.timeout.ms"]);
+    assert_eq!(names, ["sasl.mechanism", "sasl.password", "session.timeout.ms"]);
     assert_eq!(config.kafka.properties["session.timeout.ms"].expose(), "9000");
 }
 
@@ -151,10 +274,13 @@ fn the_documentation_lists_every_key_of_a_webhook() {
 #[test]
 fn webhooks_are_said_by_topic() {
     let (_folder, path) = file(
-        "[webhook.stroke]\nurl = 'https://pager/hush'\nsecret = 'hush hush hush hush hush hush'\n\
+        "[webhook.stroke]\nurl = 'https://pager/hush'\n\
          [webhook.'ward.A']\nurl = 'http://ward/'\ntimeout = '2s'\n",
     );
-    let environment = variables(&[("TRIAGE_WEBHOOK_STROKE_GIVE_UP_AFTER", "1h")]);
+    let environment = variables(&[
+        ("TRIAGE_WEBHOOK_STROKE_GIVE_UP_AFTER", "1h"),
+        ("TRIAGE_WEBHOOK_STROKE_SECRET", "hush hush hush hush hush hush"),
+    ]);
     let layers = Layers::new().file(&path).unwrap().environment(environment).unwrap();
     let layers = layers.flag("webhook.ward.A.secret", "hush hush hush hush hush hush");
     assert!(!format!("{layers:?}").contains("hush"));
@@ -166,25 +292,25 @@ fn webhooks_are_said_by_topic() {
 }
 
 #[test]
+fn the_secret_of_a_webhook_has_24_bytes() {
+    let environment = variables(&[("TRIAGE_WEBHOOK_STROKE_SECRET", "hush")]);
+    let refused = Layers::new().environment(environment).and_then(Layers::build).unwrap_err().to_string();
+    assert!(refused.contains("`TRIAGE_WEBHOOK_STROKE_SECRET` must be a secret of 24 bytes or more"), "{refused}");
+    assert!(!refused.contains("hush"));
+}
+
+#[test]
 fn a_webhook_that_is_said_wrongly_is_refused() {
-    let secret = "secret = 'hush hush hush hush hush hush'\n";
     for (text, expected) in [
-        (
-            "[webhook.stroke]\nurl = 'http://x/'\n".to_owned(),
-            "the webhook of `stroke` needs `webhook.stroke.secret_file`",
-        ),
-        (format!("[webhook.stroke]\n{secret}"), "the webhook of `stroke` needs `webhook.stroke.url`"),
-        ("[webhook.stroke]\nulr = 'http://x/'\n".to_owned(), "did you mean `webhook.stroke.url`?"),
-        ("[webhook]\nurl = 'http://x/'\n".to_owned(), "unknown key `webhook.url`; did you mean `webhook.<topic>.url`?"),
-        ("[webhook.stroke]\n".to_owned(), "`webhook.stroke` must be a webhook"),
-        ("[webhook.stroke]\nurl = 'hush'\n".to_owned(), "`webhook.stroke.url` must be an address such as"),
-        (
-            "[webhook.stroke]\nsecret = 'hush'\n".to_owned(),
-            "`webhook.stroke.secret` must be a secret of 24 bytes or more",
-        ),
-        ("[webhook.stroke]\ntimeout = '1ms'\n".to_owned(), "such as `50ms`, not `1ms`"),
+        ("[webhook.stroke]\nurl = 'http://x/'\n", "the webhook of `stroke` needs `webhook.stroke.secret_file`"),
+        ("[webhook.stroke]\ntimeout = '2s'\n", "the webhook of `stroke` needs `webhook.stroke.url`"),
+        ("[webhook.stroke]\nulr = 'http://x/'\n", "did you mean `webhook.stroke.url`?"),
+        ("[webhook]\nurl = 'http://x/'\n", "unknown key `webhook.url`; did you mean `webhook.<topic>.url`?"),
+        ("[webhook.stroke]\n", "`webhook.stroke` must be a webhook"),
+        ("[webhook.stroke]\nurl = 'hush'\n", "`webhook.stroke.url` must be an address such as"),
+        ("[webhook.stroke]\ntimeout = '1ms'\n", "such as `50ms`, not `1ms`"),
     ] {
-        let refused = refusal(&text);
+        let refused = refusal(text);
         assert_eq!((refused.contains(expected), refused.contains("hush")), (true, false), "{text}: {refused}");
     }
 }
@@ -211,7 +337,13 @@ fn wrong_configuration_is_wrong_usage() {
             ["run", "--set", "kafka.properties.isolation.level=read_uncommitted"],
             "cannot be set: readings of an aborted",
         ),
+        (["run", "--set", "kafka.properties.security.protocol=ssl"], "it is `kafka.security_protocol`"),
+        (["run", "--set", "kafka.properties.ssl.ca.location=ca"], "it is `kafka.ssl_ca_file`"),
         (["run", "--set", "kafka.properties.no.such.thing=1"], "`kafka.properties.no.such.thing`"),
+        (
+            ["run", "--set", "http.token=hush"],
+            "in the list of processes: put it into a file that only the engine reads",
+        ),
         (["run", "--config", "missing.toml"], "missing.toml"),
     ] {
         let (code, text) = triage(&arguments);
@@ -221,7 +353,7 @@ fn wrong_configuration_is_wrong_usage() {
 
 #[test]
 fn wrong_rules_and_a_port_that_is_taken_have_their_own_codes() {
-    let broker = noida::kafka::spawn("127.0.0.1:0").unwrap().to_string();
+    let broker = triage::embedded::spawn("127.0.0.1:0").unwrap().to_string();
     let (code, text) = triage(&["run", "--rules", "nowhere", "--bootstrap-servers", &broker]);
     assert_eq!((code, text.contains("`nowhere` cannot be read")), (1, true), "{text}");
 

@@ -1,6 +1,9 @@
 //! `triage demo` and `triage gateway` as a person starts them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "support/hospital.rs"]
+mod hospital;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -42,27 +45,28 @@ fn once_sends_ten_patients_through_every_department() {
     let alert =
         "HIGH    p1    BP 200 mmHg, ECG lv_hypertrophy, chest pain asymptomatic: treat as hypertensive emergency";
     assert!(stdout.contains(alert), "{stdout}");
+    assert!(stdout.contains("MEDIUM  p2    heart score 0.85: coronary disease is likely"), "{stdout}");
     assert!(!stdout.contains('\x1b'), "colours without a terminal");
     let topics = [
-        ("alerts.stroke", 2),
+        ("alerts.stroke", 7),
         ("alerts.vitals", 3),
-        ("cardiology", 9),
+        ("cardiology", 10),
         ("diabete", 3),
         ("dyslipidemia", 8),
         ("research", 10),
-        ("stroke", 4),
+        ("stroke", 7),
         ("vitals", 10),
     ];
     assert_eq!(counts_after(&stdout, "records by topic:"), topics);
     let collections = [
         ("abnormal_vitals", 10),
         ("abnormal_vitals_alerts", 3),
-        ("cardio_patients", 9),
+        ("cardio_patients", 10),
         ("diabete_patients", 3),
         ("dyslipidemia_patients", 8),
         ("patients_record", 10),
-        ("stroke", 4),
-        ("stroke_alerts", 2),
+        ("stroke", 7),
+        ("stroke_alerts", 7),
     ];
     assert_eq!(counts_after(&stdout, "documents by collection:"), collections);
     let stored = rusqlite::Connection::open(folder.path().join("ehealth.sqlite")).unwrap();
@@ -105,12 +109,9 @@ fn wait_for(lines: &Receiver<String>, wanted: &str) -> String {
 
 #[test]
 fn an_edit_is_taken_up_a_broken_one_is_refused_and_ctrl_c_ends_cleanly() {
-    let rules = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(project().join("rules/hospital")).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, rules.path().join(path.file_name().unwrap())).unwrap();
-    }
-    let folder = rules.path().to_str().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let rules = hospital::copied_to(copy.path());
+    let folder = rules.to_str().unwrap();
     let mut demo = triage(&["demo", "--every", "20ms", "--listen", "127.0.0.1:0", "--rules", folder])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -118,7 +119,7 @@ fn an_edit_is_taken_up_a_broken_one_is_refused_and_ctrl_c_ends_cleanly() {
         .unwrap();
     let printed = lines(&mut demo);
     wait_for(&printed, "HIGH    p1");
-    let edited = rules.path().join("extra.rules");
+    let edited = rules.join("extra.rules");
     let write = |text: &str| std::fs::write(&edited, text).unwrap();
 
     write(
@@ -167,7 +168,7 @@ fn a_table_that_is_none_ends_the_gateway() {
 
 #[test]
 fn a_gateway_delivers_every_row_and_says_so() {
-    let broker = noida::kafka::spawn("127.0.0.1:0").unwrap().to_string();
+    let broker = triage::embedded::spawn("127.0.0.1:0").unwrap().to_string();
     let arguments =
         ["gateway", "datasets/patients.csv", "--rate", "1000", "--count", "250", "--patients", "40", "--seed", "7"];
     let (code, _, stderr) = run(&[&arguments[..], &["--bootstrap-servers", &broker]].concat());

@@ -13,7 +13,7 @@ use std::net::TcpListener;
 
 use bed::{Bed, stop, wait_for};
 use serde_json::Value;
-use triage::config::Secret;
+use triage::config::{HttpConfig, Secret};
 use triage::http::{AskError, ask_reload};
 use triage::reload::ReloadOutcome;
 use web::{ask, say, send};
@@ -61,9 +61,61 @@ fn a_token_is_asked_for_everywhere_but_at_healthz() {
     }
     assert_eq!(say(address, "/alerts/acknowledge", "{}").0, 401);
     assert_eq!(say(address, "/alerts/pause", "{}").0, 401);
-    assert!(matches!(ask_reload(address, None), Err(AskError::Token(_))));
-    let outcome = ask_reload(address, Some(&Secret::new("sesame"))).unwrap();
+    let engine_with =
+        |token: Option<&str>| HttpConfig { listen: address, token: token.map(Secret::new), ..HttpConfig::default() };
+    assert!(matches!(ask_reload(&engine_with(None)), Err(AskError::Token(_))));
+    let outcome = ask_reload(&engine_with(Some("sesame"))).unwrap();
     assert!(matches!(outcome, ReloadOutcome::Unchanged { .. }));
+    stop(engine);
+}
+
+#[test]
+fn the_token_of_metrics_opens_metrics_alone() {
+    let bed = Bed::new(1);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metrics-token");
+    std::fs::write(&file, "poppy\n").unwrap();
+    let layers = bed.layers(1).flag("http.token", "sesame").flag("http.metrics_token_file", file.display().to_string());
+    let engine = bed.start_with(layers);
+    let address = engine.address();
+    let status = |request: &str, token: &str| ask(address, request, &format!("Authorization: Bearer {token}\r\n")).0;
+    let pages = ["/", "/readyz", "/rules", "/alerts", "/metrics/", "/nothing"].map(|path| format!("GET {path}"));
+    let posts = ["/reload", "/reload/check", "/alerts/acknowledge", "/alerts/pause"].map(|path| format!("POST {path}"));
+    for request in pages.iter().chain(&posts) {
+        assert_eq!((status(request, "poppy"), status(request, "sesame") == 401), (401, false), "{request}");
+    }
+    for request in ["GET /metrics", "HEAD /metrics"] {
+        assert_eq!((status(request, "poppy"), status(request, "sesame"), status(request, "popp")), (200, 200, 401));
+    }
+    assert_eq!((status("POST /metrics", "poppy"), ask(address, "GET /metrics", "").0), (405, 401));
+    stop(engine);
+}
+
+/// Exit code and standard error of `triage health`.
+fn health(address: std::net::SocketAddr, token: &str) -> (i32, String) {
+    let mut command = assert_cmd::Command::cargo_bin("triage").unwrap();
+    command.args(["health", "--listen", &address.to_string()]).env("TRIAGE_HTTP_TOKEN", token);
+    let output = command.current_dir("/").output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn health_says_by_its_exit_code_whether_readings_are_judged() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(bed.layers(1).flag("http.token", "sesame"));
+    wait_for("readiness", || engine.is_ready());
+    assert_eq!(health(engine.address(), "sesame"), (0, String::new()));
+    let (code, text) = health(engine.address(), "sesam");
+    assert_eq!((code, text.contains("refuses the token")), (3, true), "{text}");
+    let address = engine.address();
+    stop(engine);
+    let (code, text) = health(address, "sesame");
+    assert_eq!((code, text.contains("no engine answers")), (3, true), "{text}");
+
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let engine = Bed::at(nobody, 1).start(1);
+    wait_for("the trouble to be told", || health(engine.address(), "").1.contains("the broker does not answer"));
+    assert_eq!(health(engine.address(), "").0, 3);
     stop(engine);
 }
 
@@ -121,7 +173,7 @@ fn a_broker_that_is_away_at_start_is_waited_for() {
         status == 503 && body.contains("the broker does not answer")
     });
     assert_eq!(ask(engine.address(), "GET /healthz", "").0, 200);
-    noida::kafka::spawn(&port.to_string()).unwrap();
+    triage::embedded::spawn(port).unwrap();
     wait_for("readiness", || ask(engine.address(), "GET /readyz", "").0 == 200);
     bed.producer().send(0..10);
     assert_eq!(bed.read("every", 10).len(), 10);

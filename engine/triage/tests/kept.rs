@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use bed::{Bed, Seen, stop, wait_for};
+use triage::config::HttpConfig;
 use triage::engine::Engine;
 use triage::http::ask_check;
 use triage::reload::ReloadOutcome;
@@ -211,7 +212,7 @@ fn a_reload_keeps_what_stays_and_resolves_what_goes() {
         other => panic!("{other:?}"),
     }
     bed.write("b.rules", "every.one when v is known\nhigh.other when v > 1000 for 3 readings alert low \"x\"\n");
-    let checked = ask_check(engine.address(), None).unwrap();
+    let checked = ask_check(&HttpConfig { listen: engine.address(), ..HttpConfig::default() }).unwrap();
     let ReloadOutcome::Checked { difference: expected } = &checked else { panic!("{checked:?}") };
     match engine.reload("test") {
         ReloadOutcome::Applied { difference, episodes, behind } => {

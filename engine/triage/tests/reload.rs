@@ -137,6 +137,33 @@ fn a_watched_folder_is_taken_up_and_a_broken_edit_refused() {
     stop(engine);
 }
 
+/// As the kubelet writes a `ConfigMap`: links to files behind `..data`, which is a link that is exchanged.
+#[test]
+fn a_config_map_is_taken_up_when_its_link_is_exchanged() {
+    let bed = Bed::new(1);
+    let folder = tempfile::tempdir().unwrap();
+    let exchange = |version: &str, threshold: usize| {
+        let files = folder.path().join(version);
+        std::fs::create_dir(&files).unwrap();
+        std::fs::write(files.join("a.rules"), bed::STREAM).unwrap();
+        std::fs::write(files.join("b.rules"), rules(threshold)).unwrap();
+        std::os::unix::fs::symlink(version, folder.path().join("..data_tmp")).unwrap();
+        std::fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
+    };
+    exchange("..2026_01_01_08_00_00.1", 100);
+    for name in ["a.rules", "b.rules"] {
+        std::os::unix::fs::symlink(format!("..data/{name}"), folder.path().join(name)).unwrap();
+    }
+    let layers = bed.layers(1).flag("rules.path", bed::path(folder.path())).flag("rules.watch", "true");
+    let engine = bed.start_with(layers);
+    wait_for("readiness", || engine.is_ready());
+    let first = engine.version();
+    exchange("..2026_01_01_09_00_00.2", 500);
+    std::fs::remove_dir_all(folder.path().join("..2026_01_01_08_00_00.1")).unwrap();
+    wait_for("the new version", || engine.version() != first);
+    stop(engine);
+}
+
 fn metrics(engine: &triage::engine::Engine) -> String {
     String::from_utf8(engine.metrics().render().unwrap()).unwrap()
 }

@@ -5,11 +5,18 @@
 #[allow(dead_code, reason = "each test uses a part")]
 mod bed;
 
+use std::io::{Read, Write};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use bed::{Bed, stop, wait_for};
+use triage::config::Layers;
 use triage::engine::Engine;
 
 const RULES: &str = r#"
@@ -39,7 +46,6 @@ fn judged(bed: &Bed, least: usize) -> Vec<i32> {
 }
 
 fn body(engine: &Engine, path: &str) -> String {
-    use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(engine.address()).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: triage\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -66,7 +72,27 @@ fn foreign_bytes_hold_up_their_own_partition_alone() {
         let told = format!("partition 0: a record of `{topic}` at ");
         assert!(ready.contains(&told) && awaited && !ready.contains("secret"), "{ready}");
         stop(engine);
+        let engine = bed.start_with(bed.layers(1).flag("engine.fresh_state", "true"));
+        assert_eq!(judged(&bed, 4), [0, 0, 1, 1]);
+        stop(engine);
     }
+}
+
+#[test]
+fn snapshots_that_were_deleted_are_missed() {
+    let bed = bed(1);
+    with_state(&bed);
+    let admin: AdminClient<DefaultClientContext> = bed.client().create().unwrap();
+    let deleting = admin.delete_topics(&["triage-snapshots"], &AdminOptions::new());
+    let deleted = tokio::runtime::Runtime::new().unwrap().block_on(deleting).unwrap();
+    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+    let engine = bed.start(1);
+    wait_for("the refusal", || body(&engine, "/readyz").contains("was deleted or made anew"));
+    assert!(!engine.is_ready());
+    stop(engine);
+    let engine = bed.start_with(bed.layers(1).flag("engine.fresh_state", "true"));
+    wait_for("the engine to be ready", || engine.is_ready());
+    stop(engine);
 }
 
 /// Whoever dies leaves a transaction open; its partitions wait for that, and no other does.
@@ -88,6 +114,166 @@ fn an_open_transaction_holds_up_its_own_partition_alone() {
     wait_for("the partition to be here", || engine.is_ready());
     assert_eq!(judged(&bed, 4), [0, 0, 1, 1]);
     stop(engine);
+}
+
+/// Sends readings of one patient to partition 0.
+fn send(bed: &Bed, values: &[u64]) {
+    let producer = bed.producer();
+    for value in values {
+        producer.raw(0, Some(b"p"), Some(format!("{{\"v\":{value}}}").as_bytes()));
+    }
+    producer.flush();
+}
+
+/// Has judged two readings of a run, and a word that nothing hangs on; state and journal have them.
+fn with_a_run(bed: &Bed) {
+    send(bed, &[110, 120]);
+    let engine = bed.start_with(keeping(bed));
+    wait_for("a mark behind both readings", || mark(bed) == Some(2));
+    bed.send_value("acknowledgements", r#"{"id":"research/0/7@7/high.sustained","by":"eve","ts":7}"#);
+    wait_for("the word to be judged", || committed(bed) == (2, 1));
+    stop(engine);
+}
+
+/// State is kept at once.
+fn keeping(bed: &Bed) -> Layers {
+    bed.layers(1).flag("engine.snapshot_age", "200ms")
+}
+
+/// The next reading of the state that is kept.
+fn mark(bed: &Bed) -> Option<i64> {
+    let own = br#"["triage","partition"]"#;
+    let kept = bed.read("triage-snapshots", 0);
+    kept.iter().rfind(|seen| seen.key.as_deref() == Some(own))?.json()["place"]["next"].as_i64()
+}
+
+/// What the group has committed of the stream: the next reading, and the number of the last entry of the journal.
+fn committed(bed: &Bed) -> (i64, u64) {
+    let group: BaseConsumer = bed.client().set("group.id", "triage").create().unwrap();
+    let mut place = TopicPartitionList::new();
+    place.add_partition("research", 0);
+    let committed = group.committed_offsets(place, Duration::from_secs(10)).unwrap();
+    let place = &committed.elements()[0];
+    (place.offset().to_raw().unwrap(), place.metadata().parse().unwrap())
+}
+
+/// Sets them by hand.
+fn commit(bed: &Bed, (next, entry): (i64, u64)) {
+    let group: BaseConsumer = bed.client().set("group.id", "triage").create().unwrap();
+    let mut place = TopicPartitionList::new();
+    let mut of = place.add_partition("research", 0);
+    of.set_offset(Offset::Offset(next)).unwrap();
+    of.set_metadata(entry.to_string());
+    group.commit(&place, CommitMode::Sync).unwrap();
+}
+
+/// An engine that cannot take partition 0 over, for this reason.
+fn assert_refused(bed: &Bed, why: &str) {
+    let engine = bed.start(1);
+    let told = format!("partition 0: {why}");
+    wait_for(why, || body(&engine, "/readyz").contains(&told));
+    assert!(!engine.is_ready());
+    stop(engine);
+}
+
+/// Deletes the readings before `first`, as retention does.
+fn delete_readings(bed: &Bed, first: i64) {
+    let admin: AdminClient<DefaultClientContext> = bed.client().create().unwrap();
+    let mut before = TopicPartitionList::new();
+    before.add_partition_offset("research", 0, Offset::Offset(first)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(admin.delete_records(&before, &AdminOptions::new())).unwrap();
+}
+
+#[test]
+fn offsets_and_a_stream_that_do_not_fit_the_state_are_refused() {
+    let bed = bed(1);
+    with_a_run(&bed);
+    for (by_hand, why) in [
+        ((1, 1), "its state is of 2, which is past 1, the next reading"),
+        ((100, 1), "readings up to 100 are needed to restore its state, and the stream ends at 2"),
+        ((2, 2), "entry 2 of `triage-journal` is missing"),
+        ((2, 0), "entry 1 of `triage-journal` is past 0, the last that"),
+    ] {
+        commit(&bed, by_hand);
+        assert_refused(&bed, why);
+        assert_eq!(committed(&bed), by_hand, "what is refused is left as it was");
+    }
+
+    // The state is there all the while.
+    commit(&bed, (2, 1));
+    send(&bed, &[130]);
+    let engine = bed.start_with(keeping(&bed));
+    assert_eq!(bed.read("alerts.high", 1).len(), 1);
+    wait_for("a mark behind the third reading", || mark(&bed) == Some(3));
+    stop(engine);
+
+    send(&bed, &[50, 60]);
+    delete_readings(&bed, 4);
+    commit(&bed, (5, 1));
+    assert_refused(&bed, "readings from 3 on are needed to restore its state, and the stream begins at 4");
+
+    let later = r#"{"format":2,"group":"triage","number":3,"before":3,"event":{"advance":{"to":7}}}"#;
+    bed.send_value("triage-journal", later);
+    assert_refused(&bed, "entry 2 of `triage-journal` is missing");
+}
+
+/// What engines have logged at `warn` and above.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether it has been logged that partition 0 begins at this reading without its state.
+fn begun_afresh(next: i64) -> bool {
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    let told = format!("a partition begins without the state that was kept of it partition=0 next={next}");
+    log.lines().any(|line| line.contains("WARN") && line.ends_with(&told))
+}
+
+/// Has judged these with a state of its own or none, as `fresh` says; the alerts since the beginning, by state.
+fn judge(bed: &Bed, fresh: &str, values: &[u64], alerts: usize) -> Vec<String> {
+    let all = committed(bed).0 as usize + values.len();
+    send(bed, values);
+    let engine = bed.start_with(keeping(bed).flag("engine.fresh_state", fresh));
+    assert_eq!(bed.read("every", all).len(), all);
+    wait_for("the engine to be ready", || engine.is_ready());
+    let told = bed.read("alerts.high", alerts);
+    stop(engine);
+    told.iter().map(|alert| alert.json()["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn fresh_state_is_the_way_out_of_a_refusal_and_forgets_at_each_start() {
+    let _ =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_ansi(false).with_writer(|| Log).try_init();
+    let bed = bed(1);
+    with_a_run(&bed);
+    commit(&bed, (2, 2));
+    assert_refused(&bed, "entry 2 of `triage-journal` is missing");
+
+    // The run of two is lost: it takes three more. With the setting left on, they are lost as well.
+    assert!(!begun_afresh(2));
+    assert_eq!(judge(&bed, "true", &[130, 140], 0), [""; 0]);
+    assert!(begun_afresh(2));
+    assert_eq!(judge(&bed, "true", &[150, 160], 0), [""; 0]);
+    assert!(begun_afresh(4));
+    // Without it the state goes on.
+    assert_eq!(judge(&bed, "false", &[170], 1), ["raised"]);
+    assert!(!begun_afresh(6));
+    // With it an open episode is forgotten, and its end is not told.
+    assert_eq!(judge(&bed, "true", &[50, 180, 190], 1), ["raised"]);
+    assert!(begun_afresh(7));
+    assert_eq!(judge(&bed, "false", &[200], 2), ["raised", "raised"]);
 }
 
 /// `make bench-restore`

@@ -299,7 +299,7 @@ fn a_right_that_is_missing_is_named_and_nothing_is_lost_without_it() {
     let layers = || {
         bed.layers(1)
             .flag("kafka.bootstrap_servers", kafka.guarded())
-            .flag("kafka.properties.security.protocol", "sasl_plaintext")
+            .flag("kafka.security_protocol", "sasl_plaintext")
             .flag("kafka.properties.sasl.mechanisms", "PLAIN")
             .flag("kafka.properties.sasl.username", "triage")
             .flag("kafka.sasl_password_file", path(&password))
@@ -311,7 +311,7 @@ fn a_right_that_is_missing_is_named_and_nothing_is_lost_without_it() {
     bed.producer().send(0..300);
     let engine = bed.start_with(layers());
     wait_for("the right to be named", || {
-        ready(&engine).contains("this user lacks a right: `Read` on the stream, or `Write`")
+        ready(&engine).contains("this user lacks the right `Write` on the topic `every`")
     });
     assert!(!engine.is_ready());
     assert_eq!(bed.read("high", 0).len(), 0);
@@ -324,7 +324,7 @@ fn a_right_that_is_missing_is_named_and_nothing_is_lost_without_it() {
     let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/patients.csv");
     let mut gateway = std::process::Command::new(env!("CARGO_BIN_EXE_triage"));
     gateway.args(["gateway", table, "--once", "--every", "1ms", "--bootstrap-servers", &kafka.guarded()]);
-    gateway.env("TRIAGE_KAFKA_PROPERTIES_SECURITY_PROTOCOL", "sasl_plaintext");
+    gateway.env("TRIAGE_KAFKA_SECURITY_PROTOCOL", "sasl_plaintext");
     gateway.env("TRIAGE_KAFKA_PROPERTIES_SASL_MECHANISMS", "PLAIN");
     gateway.env("TRIAGE_KAFKA_PROPERTIES_SASL_USERNAME", "triage");
     gateway.env("TRIAGE_KAFKA_SASL_PASSWORD_FILE", &password).current_dir(bed.rules.path());

@@ -29,7 +29,7 @@ impl Place {
     fn new() -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
-            broker: noida::kafka::spawn("127.0.0.1:0").unwrap().to_string(),
+            broker: triage::embedded::spawn("127.0.0.1:0").unwrap().to_string(),
         };
         std::fs::create_dir(place.folder.path().join("rules")).unwrap();
         place.rules(RULES);
@@ -156,6 +156,36 @@ fn wait_until_committed(place: &Place, group: &str, topics: &[&str]) {
             assert!(Instant::now() < deadline, "{topic} is not read to its end, {end}: {committed:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// Of an empty store, and of one that has everything: it comes to the same.
+#[test]
+fn a_store_is_rebuilt_from_its_topics() {
+    let place = Place::new();
+    let engine = place.start("store");
+    place.send("research", readings(0..200));
+    place.wait_for(&ALL);
+    let before = dump(&place.sqlite());
+    let rebuilding = || {
+        let mut config = place.config("store");
+        config.store.rebuild = true;
+        Engine::start(config, Shutdown::new()).unwrap()
+    };
+    // While another process has the group, its offsets stay.
+    let busy = rebuilding();
+    std::thread::sleep(Duration::from_secs(2));
+    end(busy);
+    end(engine);
+    for empty in [true, false] {
+        if empty {
+            std::fs::remove_file(place.sqlite()).unwrap();
+        }
+        let engine = rebuilding();
+        place.wait_for(&ALL);
+        wait_until_committed(&place, "store", &["research", "stroke", "alerts.stroke"]);
+        end(engine);
+        assert_eq!(dump(&place.sqlite()), before);
     }
 }
 

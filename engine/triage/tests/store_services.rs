@@ -15,15 +15,16 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use triage::config::Secret;
 use triage::sink::Sink;
 use triage::sink::mongo::MongoSink;
+use triage::tls::{Credentials, Use};
 
-use bed::{Bed, path, stop, wait_for};
+use bed::{Bed, path, stop};
 use mongo_server::MongoServer;
 use services::{Kafka, required};
 
@@ -60,19 +61,25 @@ impl Place {
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {
-        let mut sink = MongoSink::open(&Secret::new(self.server.root()), DATABASE).unwrap();
+        let mut sink =
+            MongoSink::open(&Secret::new(self.server.root()), DATABASE, &Credentials::new(Use::MongoDb)).unwrap();
         sink.counts().unwrap().into_iter().collect()
     }
 
+    /// Waits until the collections hold `expected`, for as long as they grow: how fast is the machine's affair.
     fn wait_for(&self, expected: &[(&str, u64)]) {
         let expected: BTreeMap<String, u64> =
             expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        let mut counts = BTreeMap::new();
-        wait_for(&format!("{expected:?}"), || {
-            counts = self.counts();
+        let mut counts = self.counts();
+        let mut grew = Instant::now();
+        while counts != expected {
+            assert!(grew.elapsed() < Duration::from_mins(1), "waited for {expected:?} in vain: {counts:?}");
             std::thread::sleep(Duration::from_millis(100));
-            counts == expected
-        });
+            let now = self.counts();
+            if now != counts {
+                (counts, grew) = (now, Instant::now());
+            }
+        }
     }
 
     fn send(&self, topic: &str, value: &str) {
@@ -117,6 +124,52 @@ fn a_collection_without_rights_waits_over_a_restart_and_the_others_go_on() {
     place.wait_for(&[("every", 500), ("high", 399), ("high_alerts", 399), ("patients_record", 500)]);
     place.bed.producer().send(500..600);
     place.wait_for(&[("every", 600), ("high", 499), ("high_alerts", 499), ("patients_record", 600)]);
+
+    // A right that is taken while it runs.
+    let change = |command: &str| {
+        place.server.command(DATABASE, doc! { command: "sinkrole", "privileges": [privilege("high")] }).unwrap();
+    };
+    change("revokePrivilegesFromRole");
+    place.bed.producer().send(600..700);
+    place.wait_for(&[("every", 700), ("high", 499), ("high_alerts", 599), ("patients_record", 700)]);
+    change("grantPrivilegesToRole");
+    place.wait_for(&[("every", 700), ("high", 599), ("high_alerts", 599), ("patients_record", 700)]);
+    stop(engine);
+}
+
+/// Two patients with an open alert each; one is erased, the collections are lost, and the topics bring back the other alone.
+#[test]
+fn a_store_is_rebuilt_and_an_erased_patient_stays_away() {
+    let place = Place::new();
+    let held = "every.one when v is known\nhigh.held when v > 100 for 2 readings alert high \"v is {v}\"\n";
+    place.bed.write("b.rules", held);
+    let uri = place.server.root();
+    let layers = || place.bed.layers(1).flag("store.mongodb.uri", &uri).flag("engine.snapshot_age", "1s");
+    let engine = place.bed.start_with(layers());
+    place.bed.producer().send(0..200);
+    place.wait_for(&[("every", 200), ("high", 97), ("high_alerts", 2), ("patients_record", 200)]);
+
+    let mut erase = Command::new(env!("CARGO_BIN_EXE_triage"));
+    erase.args(["erase", "p0", "--yes", "--by", "eve", "--why", "asked for", "--watched", "--bootstrap-servers"]);
+    let erased = erase.arg(place.kafka.bootstrap()).env("TRIAGE_STORE_MONGODB_URI", &uri).current_dir("/").output();
+    let erased = erased.unwrap();
+    let told = String::from_utf8_lossy(&[erased.stdout, erased.stderr].concat()).into_owned();
+    assert!(erased.status.success(), "{told}");
+    assert!(!told.contains("REMAINS"), "every topic has an end: {told}");
+    let left = [("every", 100), ("high", 49), ("high_alerts", 1), ("patients_record", 100)];
+    place.wait_for(&left);
+    stop(engine);
+
+    for (collection, _) in left {
+        place.server.command(DATABASE, doc! { "drop": collection }).unwrap();
+    }
+    let mut config = layers().build().unwrap();
+    config.store.rebuild = true;
+    let engine = triage::engine::Engine::start(config, triage::shutdown::Shutdown::new()).unwrap();
+    place.wait_for(&left);
+    // More readings than the rebuild has to read: none of the erased comes behind them.
+    place.bed.producer().send(0..2);
+    place.wait_for(&[("every", 102), ("high", 49), ("high_alerts", 2), ("patients_record", 102)]);
     stop(engine);
 }
 

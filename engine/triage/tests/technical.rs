@@ -10,6 +10,7 @@ use std::time::Duration;
 use bed::{Bed, Seen, stop, wait_for};
 use serde_json::Value;
 use triage::config::Layers;
+use triage::engine::Engine;
 
 const ALERTS: &str = "alerts.technical";
 
@@ -29,6 +30,10 @@ fn alerts(bed: &Bed, rule: &str, least: usize) -> Vec<Value> {
         assert_eq!(seen.key.as_deref(), seen.json()["id"].as_str().map(str::as_bytes));
     }
     found.iter().map(Seen::json).collect()
+}
+
+fn metrics(engine: &Engine) -> String {
+    String::from_utf8(engine.metrics().render().unwrap()).unwrap()
 }
 
 #[test]
@@ -72,9 +77,29 @@ fn a_refused_reload_is_an_alert_until_one_is_applied() {
         raised["message"].as_str().unwrap().starts_with("a reload was refused, the old rules run: error"),
         "{raised}"
     );
+    let open = "triage_technical_alerts_open{priority=\"medium\",rule=\"technical.rules_refused\"}";
+    wait_for("the open alert to be counted", || metrics(&engine).contains(&format!("{open} 1\n")));
     bed.write("b.rules", bed::RULES);
     engine.reload("test");
     assert_eq!(alerts(&bed, "technical.rules_refused", 2)[1]["state"], "resolved");
+    wait_for("its end to be counted", || metrics(&engine).contains(&format!("{open} 0\n")));
+    stop(engine);
+}
+
+/// One that is not ready sends no heartbeat, and whoever starts meanwhile takes it for gone.
+#[test]
+fn an_alert_that_another_process_takes_for_over_is_raised_anew() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(layers(&bed));
+    wait_for("the engine to be ready", || engine.is_ready());
+    bed.write("b.rules", "high.big when v >\n");
+    engine.reload("test");
+    let mut alert = alerts(&bed, "technical.rules_refused", 1).remove(0);
+    let id = alert["id"].as_str().unwrap().to_owned();
+    alert["state"] = "resolved".into();
+    bed.send_keyed(ALERTS, &id, &alert.to_string());
+    let told = alerts(&bed, "technical.rules_refused", 3);
+    assert_eq!((&told[2]["state"], told[2]["id"] == alert["id"]), (&"raised".into(), false));
     stop(engine);
 }
 
@@ -132,8 +157,7 @@ fn the_heart_beats_while_readings_are_judged_and_not_when_a_worker_does_not() {
     let beats = bed.read("heartbeat", 3).len();
     let engine = bed.start_with(layers(&bed));
     wait_for("the worker to be in trouble", || {
-        let metrics = String::from_utf8(engine.metrics().render().unwrap()).unwrap();
-        !engine.is_ready() && metrics.contains("triage_heartbeat_timestamp_seconds 0")
+        !engine.is_ready() && metrics(&engine).contains("triage_heartbeat_timestamp_seconds 0")
     });
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!((bed.read("heartbeat", 0).len(), engine.is_ready()), (beats, false));

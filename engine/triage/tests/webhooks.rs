@@ -199,7 +199,7 @@ fn what_nobody_takes_is_given_up_after_a_while() {
 fn what_is_no_alert_is_a_dead_letter() {
     let (bed, pager) = (bed(1), Pager::new(|_, _| OK));
     let engine = start(&bed, layers(&bed, "high", &pager));
-    bed.send_pair("alerts.high", "x", "{\"id\":7}");
+    bed.send_keyed("alerts.high", "x", "{\"id\":7}");
     send(&bed, 0, [150]);
     wait_for("the page", || !pager.taken().is_empty());
     let letter = &bed.read("dead-letters", 1)[0];

@@ -10,7 +10,7 @@ use crate::function::Windowed;
 use crate::graph::{Condition, ConditionId, Exact, Predicate, Value, ValueId};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Comparison, Expr, ExprKind};
-use crate::types::{FieldId, Plausible, Type};
+use crate::types::{FieldId, Plausible, ScoreId, Subject, Type};
 
 impl Lowering {
     pub(super) fn compare(&mut self, left: &Expr, op: Spanned<Comparison>, right: &Expr, span: Span) -> Typed {
@@ -33,8 +33,13 @@ impl Lowering {
                 let flipped = Spanned::new(flip(op.node), op.span);
                 self.field_and_number(*field, flipped, literal, span)
             }
+            (Typed::Score(score), Typed::Quantity(literal)) => self.score_and_number(*score, op, literal, span),
+            (Typed::Quantity(literal), Typed::Score(score)) => {
+                let flipped = Spanned::new(flip(op.node), op.span);
+                self.score_and_number(*score, flipped, literal, span)
+            }
             (Typed::Field(field), other) | (other, Typed::Field(field))
-                if !matches!(other, Typed::Field(_) | Typed::Number(_)) =>
+                if !matches!(other, Typed::Field(_) | Typed::Number(_) | Typed::Score(_)) =>
             {
                 self.field_and_literal(*field, op, other, span)
             }
@@ -212,14 +217,14 @@ impl Lowering {
 
     /// The number that a literal is beside `other`, in the unit of the field it is compared with; `None` if the units do
     /// not go together, which has been reported.
-    fn amount(&mut self, other: &Typed, literal: &Quantity) -> Option<f64> {
+    pub(super) fn amount(&mut self, other: &Typed, literal: &Quantity) -> Option<f64> {
         let Some(unit) = literal.unit else { return Some(literal.value()) };
-        let mut fields = Vec::new();
+        let mut subjects = Vec::new();
         if let Some(id) = self.value_of(other) {
-            self.graph.fields_of_values(&[id], &mut fields);
+            self.graph.subjects_of_values(&[id], &mut subjects);
         }
         let alone = matches!(other, Typed::Field(_));
-        if let (true, [field]) = (alone, fields.as_slice())
+        if let (true, [Subject::Field(field)]) = (alone, subjects.as_slice())
             && let Some(own) = self.names.schema.field(*field).unit
         {
             let amount = unit.convert(&literal.text, own);
@@ -235,10 +240,18 @@ impl Lowering {
             }
             return amount;
         }
-        let all = !fields.is_empty() && fields.iter().all(|field| self.names.schema.field(*field).unit == Some(unit));
+        let is_of = |subject: &Subject| match subject {
+            Subject::Field(field) => self.names.schema.field(*field).unit == Some(unit),
+            Subject::Score(_) => false,
+        };
+        let all = !subjects.is_empty() && subjects.iter().all(is_of);
         if !all {
-            let diagnostic = match fields.as_slice() {
-                [field] if alone => {
+            let diagnostic = match subjects.as_slice() {
+                [Subject::Score(score)] if matches!(other, Typed::Score(_)) => {
+                    let message = format!("`{}` is a probability, which has no unit", self.score_name(*score));
+                    Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected a bare number")
+                }
+                [Subject::Field(field)] if alone => {
                     let message = format!("`{}` is declared without a unit", self.field_name(*field));
                     let diagnostic =
                         Diagnostic::new(Code::UnitMismatch, literal.span, message, "expected a bare number");
@@ -256,7 +269,15 @@ impl Lowering {
         all.then(|| literal.value())
     }
 
+    pub(super) fn score_against(&mut self, score: ScoreId, op: Comparison, amount: f64) -> Typed {
+        let id = self.graph.value(Value::Score(score));
+        Typed::Condition(self.against(id, op, amount))
+    }
+
+    /// Beside a score the number is rounded to what a score can be: one that is written as 0.7 is no less than 0.7.
     fn against(&mut self, id: ValueId, op: Comparison, amount: f64) -> ConditionId {
+        let is_score = matches!(self.graph.values.get(id.0), Value::Score(_));
+        let amount = if is_score { f64::from(amount as f32) } else { amount };
         let constant = self.graph.value(Value::Constant(Exact::new(amount)));
         self.predicate(Predicate::Compare(id, op, constant))
     }
@@ -265,13 +286,14 @@ impl Lowering {
     fn is_fractional(&self, values: &[ValueId]) -> bool {
         let is = |value: &Value| match value {
             Value::Field(field) => self.names.schema.field(*field).kind == Type::Float,
+            Value::Score(_) => true,
             Value::Window(function, ..) => matches!(function, Windowed::Average | Windowed::Deviation),
             _ => false,
         };
         values.iter().any(|value| self.graph.any(*value, is))
     }
 
-    fn warn_of_equality(&mut self, op: Comparison, span: Span) {
+    pub(super) fn warn_of_equality(&mut self, op: Comparison, span: Span) {
         if matches!(op, Comparison::Equal | Comparison::NotEqual) {
             let diagnostic = Diagnostic::new(
                 Code::FloatEquality,
@@ -305,7 +327,7 @@ fn flip(op: Comparison) -> Comparison {
 }
 
 /// What the range decides before any reading comes, if it does.
-fn decided(op: Comparison, value: f64, range: &Plausible) -> Option<bool> {
+pub(super) fn decided(op: Comparison, value: f64, range: &Plausible) -> Option<bool> {
     let (low, high) = (range.low, range.high);
     let (always, never) = match op {
         Comparison::Equal => (low == value && high == value, value < low || value > high),

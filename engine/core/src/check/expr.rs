@@ -9,7 +9,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast::{
     self, Comparison, Duration, Expr, ExprKind, LiteralKind, Name, Negated, Number, ProductOp, Status, SumOp,
 };
-use crate::types::Type;
+use crate::types::{Subject, Type};
 use crate::unit::Unit;
 
 /// Turns expressions into nodes of the graph.
@@ -140,16 +140,17 @@ impl Lowering {
     }
 
     fn is(&mut self, name: &Name, status: Status, negated: Negated) -> Typed {
-        let field = match self.name(&name.node, name.span) {
-            Typed::Field(field) => field,
+        let subject = match self.name(&name.node, name.span) {
+            Typed::Field(field) => Subject::Field(field),
+            Typed::Score(score) => Subject::Score(score),
             Typed::Unknown => return Typed::Unknown,
             _ => {
                 let message = format!("`{}` is not a field", name.node);
-                let label = "expected a field: only what arrives can be missing, invalid or known";
+                let label = "expected a field or a score: only they can be missing, invalid or known";
                 return self.report(Diagnostic::new(Code::TypeMismatch, name.span, message, label));
             }
         };
-        let is = self.predicate(Predicate::Is(field, status));
+        let is = self.predicate(Predicate::Is(subject, status));
         Typed::Condition(match negated {
             Negated::No => is,
             Negated::Yes => self.graph.condition(Condition::Not(is)),
@@ -301,6 +302,7 @@ impl Lowering {
                 Type::Int | Type::Float => Some(self.graph.value(Value::Field(*field))),
                 _ => None,
             },
+            Typed::Score(score) => Some(self.graph.value(Value::Score(*score))),
             _ => None,
         }
     }
@@ -313,6 +315,7 @@ impl Lowering {
                 let field = self.names.schema.field(*field);
                 format!("`{}` ({})", field.name, field.kind.describe())
             }
+            Typed::Score(score) => format!("`{}` (a score)", self.names.scores[score.index()].name),
             Typed::Number(_) => "a calculated number".into(),
             Typed::Quantity(quantity) => format!("the number `{}`", quantity.written()),
             Typed::Text(text) => format!("the text `\"{text}\"`"),

@@ -4,22 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use super::{CheckedExpected, CheckedRules};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::syntax::ast::{Let, Rule};
+use crate::syntax::ast::{Let, Name, Rule, Score};
 
 /// Adds the warnings about the rule set as a whole.
-pub(super) fn check(lets: &[&Let], rules: &[&Rule], checked: &mut CheckedRules) {
-    let mut warnings = unused_lets(lets, checked);
+pub(super) fn check(lets: &[&Let], scores: &[&Score], rules: &[&Rule], checked: &mut CheckedRules) {
+    let names = lets.iter().map(|item| &item.name).chain(scores.iter().map(|score| &score.name));
+    let mut warnings = unused_names(names, checked);
     warnings.extend(unused_topics(rules, checked));
     warnings.extend(untested(checked));
     warnings.extend(same_conditions(checked));
     checked.lowering.diagnostics.extend(warnings);
 }
 
-fn unused_lets(lets: &[&Let], checked: &CheckedRules) -> Vec<Diagnostic> {
-    let unused = lets.iter().filter(|item| !checked.lowering.names.used.contains(&item.name.node));
-    let warning = |item: &&Let| {
-        let message = format!("nothing uses `{}`", item.name.node);
-        Diagnostic::new(Code::Unused, item.name.span, message, "not used").help("use it in a rule, or take it out")
+fn unused_names<'a>(names: impl Iterator<Item = &'a Name>, checked: &CheckedRules) -> Vec<Diagnostic> {
+    let unused = names.filter(|name| !checked.lowering.names.used.contains(&name.node));
+    let warning = |name: &Name| {
+        let message = format!("nothing uses `{}`", name.node);
+        Diagnostic::new(Code::Unused, name.span, message, "not used").help("use it in a rule, or take it out")
     };
     unused.map(warning).collect()
 }

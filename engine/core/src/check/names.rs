@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::typed::Typed;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::score::Score;
 use crate::source::Span;
-use crate::types::{FieldId, Label, Schema, Type};
+use crate::types::{FieldId, Label, Schema, ScoreId, Type};
 
 /// The names of a rule set's expressions.
 #[derive(Debug)]
@@ -13,8 +14,10 @@ pub(crate) struct Names {
     pub(crate) schema: Schema,
     /// What each `let` means; filled in order of dependence.
     pub(crate) lets: HashMap<String, Typed>,
-    /// Scores; their declaration has been reported, so that their uses are not.
-    pub(crate) scores: HashSet<String>,
+    /// The scores whose declarations are right, in their order.
+    pub(crate) scores: Vec<Score>,
+    /// Scores whose declarations have been reported, so that their uses are not.
+    pub(crate) broken_scores: HashSet<String>,
     /// Names of `let`s, known before their meaning is.
     pub(crate) declared: HashSet<String>,
     /// Names that something mentions.
@@ -23,7 +26,14 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(schema: Schema) -> Self {
-        Self { schema, lets: HashMap::new(), scores: HashSet::new(), declared: HashSet::new(), used: HashSet::new() }
+        Self {
+            schema,
+            lets: HashMap::new(),
+            scores: Vec::new(),
+            broken_scores: HashSet::new(),
+            declared: HashSet::new(),
+            used: HashSet::new(),
+        }
     }
 
     /// What a bare name means, standing anywhere.
@@ -36,7 +46,11 @@ impl Names {
             self.used.insert(name.to_owned());
             return Ok(meaning.clone());
         }
-        if self.scores.contains(name) || self.declared.contains(name) {
+        if let Some(score) = self.score(name) {
+            self.used.insert(name.to_owned());
+            return Ok(Typed::Score(score));
+        }
+        if self.broken_scores.contains(name) || self.declared.contains(name) {
             self.used.insert(name.to_owned());
             return Ok(Typed::Unknown);
         }
@@ -44,6 +58,11 @@ impl Names {
             return Ok(Typed::Label(name.to_owned()));
         }
         Err(self.unknown(name, span))
+    }
+
+    /// The score of that name.
+    pub(crate) fn score(&self, name: &str) -> Option<ScoreId> {
+        self.scores.iter().position(|score| score.name == name).map(|index| ScoreId(index as u32))
     }
 
     /// The enum field that a name stands for, by itself or through a `let`.
@@ -89,7 +108,8 @@ impl Names {
 
     /// Every name of a value or condition, in an order that does not change from run to run.
     pub(crate) fn all(&self) -> Vec<&str> {
-        let mut lets: Vec<&str> = self.declared.iter().chain(&self.scores).map(String::as_str).collect();
+        let scores = self.scores.iter().map(|score| &score.name).chain(&self.broken_scores);
+        let mut lets: Vec<&str> = self.declared.iter().chain(scores).map(String::as_str).collect();
         lets.sort_unstable();
         self.schema.fields.iter().map(|field| field.name.as_str()).chain(lets).collect()
     }

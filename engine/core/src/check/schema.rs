@@ -12,6 +12,11 @@ use crate::unit::Unit;
 /// Names of our outputs that no declared field may bear.
 const RESERVED_FIELDS: [&str; 5] = ["_id", "rules", "origin", "late", "misplaced"];
 
+/// Whether outputs have something else under that name.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED_FIELDS.contains(&name) || name == "patient" || name == "ts"
+}
+
 /// After how long a patient is forgotten where `forget after` is not said: 30 days.
 const FORGET: i64 = 30 * 86_400_000;
 

@@ -5,7 +5,7 @@ use super::typed::Typed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::graph::{ConditionId, Exact, Value, ValueId};
 use crate::source::{Span, Spanned};
-use crate::types::FieldId;
+use crate::types::{FieldId, ScoreId};
 
 /// The most decimals a template may ask for.
 const MOST_DECIMALS: u8 = 20;
@@ -17,6 +17,8 @@ pub(crate) enum Piece {
     Text(String),
     /// A field in its own form: digits as they arrived, a label, `true`, a text, RFC 3339.
     Field(FieldId),
+    /// A score, with the fewest digits that read back.
+    Score(ScoreId),
     /// A number in the shortest form that reads back.
     Number(ValueId),
     /// A number with so many decimals.
@@ -107,6 +109,7 @@ impl Lowering {
         match typed {
             Typed::Field(field) => Some(Piece::Field(*field)),
             Typed::Condition(id) => Some(Piece::Condition(*id)),
+            Typed::Score(score) => Some(Piece::Score(*score)),
             Typed::Number(id) => Some(Piece::Number(*id)),
             Typed::Quantity(quantity) => {
                 let constant = Value::Constant(Exact::new(quantity.value()));

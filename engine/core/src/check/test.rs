@@ -179,7 +179,10 @@ fn record(given: &[(Name, Given)], lowering: &mut Lowering) -> Vec<u8> {
             let known: Vec<&str> = lowering.names.schema.fields.iter().map(|field| field.name.as_str()).collect();
             let message = format!("the stream has no field `{}`", name.node);
             let diagnostic = Diagnostic::new(Code::UnknownName, name.span, message, "expected a field of the stream");
-            let diagnostic = diagnostic.suggest(&name.node, known);
+            let diagnostic = match lowering.names.score(&name.node) {
+                Some(_) => diagnostic.help("a score is worked out from its inputs: give those"),
+                None => diagnostic.suggest(&name.node, known),
+            };
             lowering.diagnostics.push(diagnostic);
             continue;
         };

@@ -6,7 +6,7 @@ use super::schema::once;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Fields, TopicClause};
-use crate::types::FieldId;
+use crate::types::Subject;
 
 /// A topic of a checked rule set.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct CheckedTopic {
 #[derive(Debug, Clone)]
 pub(crate) enum CheckedFields {
     All,
-    Listed(Vec<FieldId>),
+    Listed(Vec<Subject>),
 }
 
 /// Checks a declaration.
@@ -81,11 +81,14 @@ fn fields(fields: &Fields, lowering: &mut Lowering) -> CheckedFields {
             continue;
         }
         match lowering.names.schema.find(&name.node) {
-            Some(field) => ids.push(field),
-            None if lowering.names.scores.contains(&name.node) => {
-                lowering.names.used.insert(name.node.clone());
-            }
+            Some(field) => ids.push(Subject::Field(field)),
+            None if lowering.names.broken_scores.contains(&name.node) => {}
             None => {
+                if let Some(score) = lowering.names.score(&name.node) {
+                    lowering.names.used.insert(name.node.clone());
+                    ids.push(Subject::Score(score));
+                    continue;
+                }
                 let message = format!("the stream has no field `{}`", name.node);
                 let known: Vec<&str> = lowering.names.schema.fields.iter().map(|field| field.name.as_str()).collect();
                 let diagnostic =

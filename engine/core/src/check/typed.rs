@@ -2,7 +2,7 @@
 
 use crate::graph::{ConditionId, ValueId};
 use crate::source::Span;
-use crate::types::FieldId;
+use crate::types::{FieldId, ScoreId};
 use crate::unit::Unit;
 
 /// An expression after its names are resolved.
@@ -12,6 +12,8 @@ pub(crate) enum Typed {
     Condition(ConditionId),
     /// A field standing alone.
     Field(FieldId),
+    /// A score standing alone.
+    Score(ScoreId),
     /// A computed number.
     Number(ValueId),
     /// A number as written.

@@ -33,8 +33,8 @@ pub(super) fn of(checked: &CheckedRules, cells: &[(Remembered, CellKind)], silen
         return Layout { forget: schema.forget, ..Layout::default() };
     }
     let graph = &checked.lowering.graph;
-    let naming = Naming::of(graph, schema);
-    let described = Described { graph, schema };
+    let naming = Naming::of(graph, schema, &checked.lowering.names.scores);
+    let described = Described { graph, schema, scores: &checked.lowering.names.scores };
     let cell = |(of, kind): &(Remembered, CellKind)| {
         let (name, text) = match of {
             Remembered::Value(id) => (naming.value(*id), described.value(*id)),

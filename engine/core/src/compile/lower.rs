@@ -9,17 +9,18 @@ use crate::graph::{Condition, ConditionId, Graph, Predicate, Value, ValueId};
 use crate::json::quoted;
 use crate::operator::{CellKind, WindowPlan};
 use crate::program::alert::{AlertPlan, Part};
-use crate::program::nodes::{Node, NodeId, Nodes, Number, NumberId};
+use crate::program::nodes::{Node, NodeId, Nodes, Number, NumberId, Scored};
 use crate::program::{OriginPlan, Program, Rule, RuleInfo, Topic, TopicId, TopicPlan, When};
 use crate::reading::Decoder;
-use crate::syntax::ast::{Comparison, File};
-use crate::types::{FieldId, Schema};
+use crate::score::Score;
+use crate::syntax::ast::{Comparison, File, Status};
+use crate::types::{FieldId, Schema, ScoreId, Subject};
 
 /// A condition and whether it is negated.
 type Signed = (ConditionId, bool);
 
 /// Puts parts of the graph into nodes, each once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lower {
     pub(crate) nodes: Nodes,
     numbers: HashMap<ValueId, NumberId>,
@@ -43,6 +44,32 @@ pub(crate) enum Remembered {
 }
 
 impl Lower {
+    /// Nothing but the scores, for which nobody asks yet.
+    pub(crate) fn new(scores: &[Score]) -> Self {
+        let scored = |score: &Score| Scored { score: score.clone(), asked: false };
+        Self {
+            nodes: Nodes { scores: scores.iter().map(scored).collect(), ..Nodes::default() },
+            numbers: HashMap::new(),
+            conditions: HashMap::new(),
+            by_node: HashMap::new(),
+            cells: Vec::new(),
+            by_expression: HashMap::new(),
+        }
+    }
+
+    /// Lets a score be worked out.
+    fn ask(&mut self, score: ScoreId) -> ScoreId {
+        self.nodes.scores[score.index()].asked = true;
+        score
+    }
+
+    /// The same of whatever is asked for; fields are there anyway.
+    pub(crate) fn ask_for(&mut self, subject: Subject) {
+        if let Subject::Score(score) = subject {
+            self.ask(score);
+        }
+    }
+
     /// The node of a condition; parts first, without recursion.
     pub(crate) fn condition(&mut self, graph: &Graph, root: Signed) -> NodeId {
         let mut stack = vec![(root, false)];
@@ -102,7 +129,18 @@ impl Lower {
             }
             Predicate::Says(field, text) => Node::Says { field: *field, text: text.clone(), negated },
             Predicate::SaysSame(left, right) => Node::SaysSame { left: *left, right: *right, negated },
-            Predicate::Is(field, status) => Node::Is { field: *field, status: *status, negated },
+            Predicate::Is(Subject::Field(field), status) => Node::Is { field: *field, status: *status, negated },
+            Predicate::Is(Subject::Score(score), status) => self.score_is(*score, *status, negated),
+        }
+    }
+
+    /// A score is known or missing; invalid is only what arrives.
+    fn score_is(&mut self, score: ScoreId, status: Status, negated: bool) -> Node {
+        match status {
+            Status::Known => Node::IsKnown { score: self.ask(score), negated },
+            Status::Missing => Node::IsKnown { score: self.ask(score), negated: !negated },
+            Status::Invalid if negated => Node::And(Vec::new()),
+            Status::Invalid => Node::Or(Vec::new()),
         }
     }
 
@@ -139,9 +177,11 @@ impl Lower {
     }
 
     fn number_of(&mut self, id: ValueId, value: &Value) -> Number {
-        let of = |id: &ValueId| self.numbers[id];
+        let numbers = &self.numbers;
+        let of = |id: &ValueId| numbers[id];
         let (kind, of) = match value {
             Value::Field(field) => return Number::Field(*field),
+            Value::Score(score) => return Number::Score(self.ask(*score)),
             Value::Constant(exact) => return Number::Constant(exact.get()),
             Value::Negative(inner) => return Number::Negative(of(inner)),
             Value::Arithmetic(left, operation, right) => return Number::Arithmetic(of(left), *operation, of(right)),
@@ -164,19 +204,25 @@ impl Lower {
         let part = |piece: &Piece| match piece {
             Piece::Text(text) => Part::Text(text.clone()),
             Piece::Field(field) => Part::Field(*field),
+            Piece::Score(score) => Part::Score(self.ask(*score)),
             Piece::Number(id) => Part::Number(self.number(graph, *id)),
             Piece::Decimals(id, decimals) => Part::Decimals(self.number(graph, *id), *decimals),
             Piece::Condition(id) => Part::Condition(self.condition(graph, (*id, false))),
         };
+        let message = alert.message.iter().map(part).collect();
+        let values: Vec<Subject> = match condition {
+            CheckedCondition::Reading(condition) => graph.subjects_of(condition),
+            CheckedCondition::Silence(field, _) => field.into_iter().map(Subject::Field).collect(),
+        };
+        for subject in &values {
+            self.ask_for(*subject);
+        }
         AlertPlan {
             priority: alert.priority,
-            message: alert.message.iter().map(part).collect(),
+            message,
             notify: topic.notify.as_deref().map(quoted),
             escalated: alert.terms.escalate.as_ref().map(|(role, _)| quoted(role)),
-            values: match condition {
-                CheckedCondition::Reading(condition) => graph.fields_of(condition),
-                CheckedCondition::Silence(field, _) => field.into_iter().collect(),
-            },
+            values,
             clear: alert.clear.map(|clear| self.condition(graph, (clear, false))),
         }
     }
@@ -196,7 +242,7 @@ fn parts(graph: &Graph, (id, negated): Signed) -> Vec<Signed> {
 
 fn operands(value: &Value) -> Vec<ValueId> {
     match value {
-        Value::Field(_) | Value::Constant(_) => Vec::new(),
+        Value::Field(_) | Value::Score(_) | Value::Constant(_) => Vec::new(),
         Value::Negative(inner) | Value::Window(_, inner, _) | Value::Previous(inner) => vec![*inner],
         Value::Arithmetic(left, _, right) => vec![*left, *right],
         Value::Call(_, arguments) => arguments.clone(),
@@ -219,13 +265,15 @@ fn opposite(op: Comparison) -> Comparison {
 pub(super) fn program(checked: &CheckedRules, trees: &[File]) -> Program {
     let schema = checked.schema();
     let graph = &checked.lowering.graph;
-    let mut lower = Lower::default();
+    let scores = &checked.lowering.names.scores;
+    let mut lower = Lower::new(scores);
     let texts = version::rule_texts(trees, checked);
-    let version = version::of(trees);
+    let version = version::of(trees, scores);
     let mut rules = Vec::new();
     let mut listing = Vec::new();
     let mut topics: Vec<Topic> = checked.topics.iter().map(topic).collect();
     let mut silences = Silences::default();
+    let plans: Vec<TopicPlan> = checked.topics.iter().map(|topic| plan(topic, schema)).collect();
     for (rule, text) in checked.rules.iter().zip(texts) {
         let Some(index) = checked.topics.iter().position(|topic| topic.name == rule.topic) else { continue };
         let id = TopicId(index as u32);
@@ -238,6 +286,10 @@ pub(super) fn program(checked: &CheckedRules, trees: &[File]) -> Program {
         listing.push(Rule { name: rule.name.clone(), topic: id, text });
         rules.push(RuleInfo { quoted: quoted(&rule.name), name: rule.name.clone(), topic: id, when, alert });
     }
+    for (topic, plan) in checked.topics.iter().zip(&plans) {
+        let is_written = checked.rules.iter().any(|rule| rule.topic == topic.name);
+        plan.subjects.iter().filter(|_| is_written).for_each(|subject| lower.ask_for(*subject));
+    }
     let mut program = Program {
         origin: origin(schema, &version),
         version,
@@ -246,8 +298,9 @@ pub(super) fn program(checked: &CheckedRules, trees: &[File]) -> Program {
         layout: layout::of(checked, &lower.cells, &silences),
         nodes: lower.nodes,
         rules,
-        plans: checked.topics.iter().map(|topic| plan(topic, schema)).collect(),
+        plans,
         field_names: schema.fields.iter().map(|field| quoted(&field.name)).collect(),
+        score_names: scores.iter().map(|score| quoted(&score.name)).collect(),
         decoder: Decoder::new(schema.clone()),
     };
     program.settle_silences();
@@ -259,12 +312,17 @@ fn topic(topic: &CheckedTopic) -> Topic {
 }
 
 fn plan(topic: &CheckedTopic, schema: &Schema) -> TopicPlan {
-    let (fields, undeclared) = match &topic.fields {
-        CheckedFields::All => ((0..schema.fields.len() as u32).map(FieldId).collect(), true),
-        CheckedFields::Listed(fields) => (fields.clone(), false),
+    let (subjects, undeclared): (Vec<Subject>, bool) = match &topic.fields {
+        CheckedFields::All => {
+            ((0..schema.fields.len() as u32).map(|index| Subject::Field(FieldId(index))).collect(), true)
+        }
+        CheckedFields::Listed(subjects) => (subjects.clone(), false),
     };
-    let stands_first = |field: &FieldId| matches!(schema.field(*field).name.as_str(), "patient" | "ts");
-    TopicPlan { fields: fields.into_iter().filter(|field| !stands_first(field)).collect(), undeclared }
+    let stands_first = |subject: &Subject| match subject {
+        Subject::Field(field) => matches!(schema.field(*field).name.as_str(), "patient" | "ts"),
+        Subject::Score(_) => false,
+    };
+    TopicPlan { subjects: subjects.into_iter().filter(|subject| !stands_first(subject)).collect(), undeclared }
 }
 
 fn origin(schema: &Schema, version: &str) -> OriginPlan {

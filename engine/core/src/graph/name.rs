@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::{Arithmetic, Condition, ConditionId, Graph, Hold, Predicate, Value, ValueId};
+use crate::score::Score;
 use crate::syntax::ast::{Comparison, Status};
-use crate::types::{Field, FieldId, Schema, Type};
+use crate::types::{Field, FieldId, Schema, ScoreId, Subject, Type};
 
 /// Levels of an expression that its description shows.
 const SHOWN_LEVELS: u32 = 8;
@@ -37,15 +38,18 @@ impl CellName {
 #[derive(Debug)]
 pub(crate) struct Naming {
     fields: Vec<CellName>,
+    scores: Vec<CellName>,
     values: Vec<CellName>,
     conditions: Vec<CellName>,
 }
 
 impl Naming {
     /// Names every node: parts stand before wholes.
-    pub(crate) fn of(graph: &Graph, schema: &Schema) -> Self {
-        let fields = (0..schema.fields.len()).map(|index| field(schema, FieldId(index as u32))).collect();
-        let mut naming = Self { fields, values: Vec::new(), conditions: Vec::new() };
+    pub(crate) fn of(graph: &Graph, schema: &Schema, scores: &[Score]) -> Self {
+        let fields: Vec<CellName> =
+            (0..schema.fields.len()).map(|index| field(schema, FieldId(index as u32))).collect();
+        let scores = scores.iter().map(|of| score(of, &fields)).collect();
+        let mut naming = Self { fields, scores, values: Vec::new(), conditions: Vec::new() };
         for value in graph.values.all() {
             let name = naming.name_value(value);
             naming.values.push(name);
@@ -80,6 +84,7 @@ impl Naming {
         let of = |id: &ValueId| self.value(*id).0;
         match value {
             Value::Field(field) => self.fields[field.index()],
+            Value::Score(score) => self.scores[score.index()],
             Value::Constant(exact) => CellName::of("constant", &[&exact.get().to_bits().to_le_bytes()]),
             Value::Negative(inner) => CellName::of("negative", &[&of(inner)]),
             Value::Arithmetic(left, operation, right) => {
@@ -121,7 +126,13 @@ impl Naming {
             }
             Predicate::Says(of, text) => CellName::of("says", &[&field(of), text.as_bytes()]),
             Predicate::SaysSame(left, right) => CellName::of("says same", &[&field(left), &field(right)]),
-            Predicate::Is(of, is) => CellName::of("is", &[&field(of), status(*is).as_bytes()]),
+            Predicate::Is(of, is) => {
+                let of = match of {
+                    Subject::Field(of) => field(of),
+                    Subject::Score(score) => self.scores[score.index()].0,
+                };
+                CellName::of("is", &[&of, status(*is).as_bytes()])
+            }
         }
     }
 }
@@ -147,6 +158,16 @@ fn field(schema: &Schema, id: FieldId) -> CellName {
     let roles = [schema.key == Some(id), schema.event == Some(id)].map(u8::from);
     let texts: Vec<u8> = missing_texts.iter().flat_map(|text| [text.as_bytes(), b"\0"].concat()).collect();
     CellName::of("field", &[name.as_bytes(), text.as_bytes(), &roles, &texts])
+}
+
+/// A score by its model and what goes in: another of either makes another number of the same reading. What it is called,
+/// and where the model lies, do not.
+fn score(score: &Score, fields: &[CellName]) -> CellName {
+    let names = |of: &[FieldId]| of.iter().flat_map(|field| fields[field.index()].0).collect::<Vec<u8>>();
+    // In which order they are needed makes no difference.
+    let mut needs = score.needs.clone();
+    needs.sort_unstable();
+    CellName::of("score", &[&score.scorer.hash(), &names(&score.inputs), &names(&needs)])
 }
 
 fn arithmetic(operation: Arithmetic) -> &'static str {
@@ -181,6 +202,7 @@ fn status(status: Status) -> &'static str {
 pub(crate) struct Described<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) schema: &'a Schema,
+    pub(crate) scores: &'a [Score],
 }
 
 impl Described<'_> {
@@ -200,10 +222,15 @@ impl Described<'_> {
         &self.schema.field(field).name
     }
 
+    fn score(&self, score: ScoreId) -> &str {
+        &self.scores[score.index()].name
+    }
+
     fn write_value(&self, id: ValueId, levels: u32, text: &mut String) {
         let Some(levels) = levels.checked_sub(1) else { return text.push('…') };
         match self.graph.values.get(id.0) {
             Value::Field(field) => text.push_str(self.name(*field)),
+            Value::Score(score) => text.push_str(self.score(*score)),
             Value::Constant(exact) => text.push_str(&exact.get().to_string()),
             Value::Negative(inner) => {
                 text.push('-');
@@ -259,8 +286,12 @@ impl Described<'_> {
             Condition::Predicate(Predicate::SaysSame(left, right)) => {
                 let _ = write!(text, "{} = {}", self.name(*left), self.name(*right));
             }
-            Condition::Predicate(Predicate::Is(field, is)) => {
-                let _ = write!(text, "{} is {}", self.name(*field), status(*is));
+            Condition::Predicate(Predicate::Is(subject, is)) => {
+                let name = match subject {
+                    Subject::Field(field) => self.name(*field),
+                    Subject::Score(score) => self.score(*score),
+                };
+                let _ = write!(text, "{name} is {}", status(*is));
             }
             Condition::Held(part, hold) => {
                 self.write_condition(*part, levels, text);

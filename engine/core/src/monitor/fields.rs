@@ -8,6 +8,7 @@ use super::series::{Series, Turn};
 use super::tally::{Count, Tally};
 use crate::program::Program;
 use crate::syntax::ast::Priority;
+use crate::types::Subject;
 
 /// A declared field arrives no longer.
 const MISSING: &str = "technical.field_missing";
@@ -65,7 +66,13 @@ impl Fields {
         let schema = program.decoder.schema();
         let field = |(index, field): (usize, &crate::types::Field)| {
             let alerts = || program.rules.iter().filter_map(|rule| Some((rule, rule.alert.as_ref()?)));
-            let needs = || alerts().filter(|(_, alert)| alert.values.iter().any(|field| field.index() == index));
+            let is_in = |subject: &Subject| match subject {
+                Subject::Field(field) => field.index() == index,
+                Subject::Score(score) => {
+                    program.nodes.scores[score.index()].score.needs.iter().any(|field| field.index() == index)
+                }
+            };
+            let needs = || alerts().filter(|(_, alert)| alert.values.iter().any(is_in));
             Field {
                 name: field.name.clone(),
                 rules: needs().map(|(rule, _)| rule.name.clone()).collect(),

@@ -329,7 +329,10 @@ mod tests {
     #[test]
     fn who_is_not_heard_of_for_a_day_is_forgotten() {
         let text = "stream s { patient: text key ts: time event v: int 0..9 }\nt when v > 3\n".to_owned();
-        let program = crate::compile::compile(&[SourceFile { path: "a.rules".to_owned(), text }]).unwrap().0;
+        let program =
+            crate::compile::compile(&[SourceFile { path: "a.rules".to_owned(), text }], &crate::score::NoModels)
+                .unwrap()
+                .0;
         let mut observer = Observer::new(&program, 60_000);
         let (mut states, mut workspace, mut outputs) = (States::new(1), Workspace::default(), Outputs::default());
         let limits = Limits { skew_ms: None, ..Limits::default() };

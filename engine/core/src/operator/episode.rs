@@ -36,6 +36,8 @@ pub(crate) struct Episode {
     pub(crate) asks_end: bool,
     /// Whether it was sent: not while its alerts are paused.
     pub(crate) told: bool,
+    /// Who acknowledged it while its alerts were paused, until that is told.
+    pub(crate) untold_by: Option<Box<str>>,
     /// The rule that its id names, if that goes by another name now: an id stays what it is.
     pub(crate) named: Option<Box<str>>,
     pub(crate) said: Said,
@@ -114,13 +116,19 @@ impl Episode {
     /// One that is raised now, and not told of yet.
     pub(crate) fn raised(began: Place, since: i64, said: Said) -> Self {
         let (acknowledged, escalated, asks_end, told) = (false, false, false, false);
-        Self { began, since, last: since, acknowledged, escalated, asks_end, told, named: None, said }
+        let (untold_by, named) = (None, None);
+        Self { began, since, last: since, acknowledged, escalated, asks_end, told, untold_by, named, said }
     }
 
     /// Goes on as an episode of a rule of another name.
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
         let first = self.named.take().unwrap_or_else(|| from.into());
         self.named = (*first != *to).then_some(first);
+    }
+
+    /// Whether there is something that nobody could be told.
+    pub(crate) fn has_untold(&self) -> bool {
+        !self.told || self.untold_by.is_some()
     }
 
     /// When it is due to be escalated.
@@ -148,6 +156,7 @@ mod tests {
             escalated: false,
             asks_end: false,
             told: true,
+            untold_by: None,
             named: None,
             said: Said::default(),
         }

@@ -1,4 +1,4 @@
-//! Acknowledgements and pauses: what people say about alerts, judged between readings.
+//! Acknowledgements, pauses and erasures: what people say about alerts and patients, judged between readings.
 
 use super::alert::{Marks, Origin};
 use super::output::{Cause, OutputKind, Outputs};
@@ -20,10 +20,12 @@ enum Word {
     Acknowledged { id: String, by: String, time: i64 },
     /// `{"pause":{"rule" or "patient":…,"by":…,"why":…,"until":…}}`
     Paused(Pause),
+    /// `{"erase":{"patient":…,"by":…,"why":…}}`
+    Erased { patient: String },
 }
 
 impl Program {
-    /// Judges an acknowledgement or a pause, which is for the partition that it lies in, and appends what it brings about to
+    /// Judges an acknowledgement, a pause or an erasure, which is for the partition that it lies in, and appends what it brings about to
     /// `outputs`: a dead letter if it has another form. One of nothing that is open is counted, and changes nothing.
     pub fn acknowledge(
         &self,
@@ -45,6 +47,7 @@ impl Program {
         let is_of_something = match word {
             Word::Acknowledged { id, by, time } => teller.acknowledged(&id, &by, time, record.offset),
             Word::Paused(pause) => self.layout.keeps_state && teller.paused(pause),
+            Word::Erased { patient } => self.layout.keeps_state && teller.erased(&patient),
         };
         workspace.counts.idle_acknowledgements += u64::from(!is_of_something);
     }
@@ -102,12 +105,22 @@ impl Teller<'_> {
         episode.acknowledged = true;
         let ends = episode.ends_when_acknowledged(terms);
         let occasion = Occasion::at(time, Origin::Acknowledgement(offset));
-        let by = Marks { by: Some(by), ..Marks::default() };
-        self.tell(slot, rule, AlertState::Acknowledged, occasion.marked(by));
+        let marks = Marks { by: Some(by), ..Marks::default() };
+        let is_told = self.tell(slot, rule, AlertState::Acknowledged, occasion.marked(marks));
         if ends {
             self.resolve(slot, rule, occasion);
+        } else if !is_told {
+            self.owe_acknowledgement(slot, rule, by);
         }
         true
+    }
+
+    /// It is told when the pause is over.
+    fn owe_acknowledgement(&mut self, slot: u32, rule: u32, by: &str) {
+        let patient = self.partition.as_mut().and_then(|partition| partition.patient_mut(slot));
+        if let Some(episode) = patient.and_then(|patient| patient.episode(rule)) {
+            episode.untold_by = Some(by.into());
+        }
     }
 
     /// Whether its end is still to come.
@@ -121,17 +134,44 @@ impl Teller<'_> {
         partition.own.pauses.push(pause);
         true
     }
+
+    /// Whether anything was known of the patient. Nothing is sent: what would be is the patient's.
+    fn erased(&mut self, patient: &str) -> bool {
+        let Some(partition) = &mut self.partition else { return false };
+        let own = &partition.own;
+        let is_theirs = |pause: &Pause| matches!(&pause.scope, Scope::Patient(paused) if paused == patient);
+        let concerns_own = own.pauses.iter().any(is_theirs) || own.owed.keys().any(|(owed, ..)| **owed == *patient);
+        if concerns_own {
+            partition.touch_own();
+            partition.own.pauses.retain(|pause| !is_theirs(pause));
+            partition.own.owed.retain(|(owed, ..), _| **owed != *patient);
+        }
+        let slot = partition.slot(patient);
+        if let Some(slot) = slot {
+            partition.remove(slot);
+            self.counts.forgotten += 1;
+        }
+        concerns_own || slot.is_some()
+    }
 }
 
 /// The pause that a record of the topic `acknowledgements` asks for; none if it is something else, or no engine takes it.
 pub fn read_pause(record: &Record<'_>, limits: &Limits) -> Option<Pause> {
     match read(record, limits) {
         Ok(Word::Paused(pause)) => Some(pause),
-        Ok(Word::Acknowledged { .. }) | Err(_) => None,
+        Ok(Word::Acknowledged { .. } | Word::Erased { .. }) | Err(_) => None,
     }
 }
 
-/// Reads a record, or says why it is none of the two.
+/// The patient whom a record of the topic `acknowledgements` asks to erase; none if it is something else.
+pub fn read_erasure(record: &Record<'_>, limits: &Limits) -> Option<String> {
+    match read(record, limits) {
+        Ok(Word::Erased { patient }) => Some(patient),
+        Ok(Word::Acknowledged { .. } | Word::Paused(_)) | Err(_) => None,
+    }
+}
+
+/// Reads a record, or says why it is none of these.
 fn read(record: &Record<'_>, limits: &Limits) -> Result<Word, DeadLetter> {
     let bytes = record.value.ok_or_else(|| dead(Reason::Tombstone, "the record has no value"))?;
     if bytes.len() > limits.value_bytes {
@@ -139,9 +179,10 @@ fn read(record: &Record<'_>, limits: &Limits) -> Result<Word, DeadLetter> {
     }
     let text = std::str::from_utf8(bytes).map_err(|_| dead(Reason::NotJson, "the value is not UTF-8"))?;
     match members(text)?.as_slice() {
-        [(name, token)] if name == "pause" => match &text[token.start..token.end] {
-            object if object.starts_with('{') => pause(object),
-            _ => Err(wrong("`pause` is no object")),
+        [(name, token)] if name == "pause" || name == "erase" => match &text[token.start..token.end] {
+            object if !object.starts_with('{') => Err(wrong(&format!("`{name}` is no object"))),
+            object if name == "pause" => pause(object),
+            object => erasure(object),
         },
         members => acknowledged(text, members),
     }
@@ -167,6 +208,14 @@ fn pause(text: &str) -> Result<Word, DeadLetter> {
     let by = text_of(text, &members, "by")?;
     let why = text_of(text, &members, "why")?;
     Ok(Word::Paused(Pause { scope, until: time_of(text, &members, "until")?, by, why }))
+}
+
+fn erasure(text: &str) -> Result<Word, DeadLetter> {
+    let members = members(text)?;
+    only(&members, &["patient", "by", "why"])?;
+    text_of(text, &members, "by")?;
+    text_of(text, &members, "why")?;
+    Ok(Word::Erased { patient: text_of(text, &members, "patient")? })
 }
 
 /// The members of an object, none twice.

@@ -11,7 +11,7 @@ use crate::json::escape_into;
 use crate::operator::episode::{Place, Said};
 use crate::reading::{Batch, Record, write_rfc3339};
 use crate::syntax::ast::{AlertState, Priority};
-use crate::types::{FieldId, Type};
+use crate::types::{FieldId, ScoreId, Subject, Type};
 
 /// An alert as a program sends it.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(crate) struct AlertPlan {
     pub(crate) notify: Option<Vec<u8>>,
     /// Whom it is for once it is escalated, as JSON.
     pub(crate) escalated: Option<Vec<u8>>,
-    /// The condition's fields in order of first mention.
-    pub(crate) values: Vec<FieldId>,
+    /// The condition's fields and scores in order of first mention.
+    pub(crate) values: Vec<Subject>,
     /// What alone ends an episode.
     pub(crate) clear: Option<NodeId>,
 }
@@ -92,6 +92,7 @@ pub(super) enum Origin {
 pub(crate) enum Part {
     Text(String),
     Field(FieldId),
+    Score(ScoreId),
     Number(NumberId),
     Decimals(NumberId, u8),
     Condition(NodeId),
@@ -189,7 +190,7 @@ impl Program {
         let mut bytes = Vec::new();
         escape_into(&self.message(alert, row, judged), &mut bytes);
         let message = bytes.len() as u32;
-        self.write_values(alert, row, &mut bytes);
+        self.write_values(alert, row, judged, &mut bytes);
         Said { bytes: bytes.into(), message }
     }
 
@@ -247,15 +248,12 @@ impl Program {
         Some(alert.message.iter().map(settle).collect())
     }
 
-    fn write_values(&self, alert: &AlertPlan, row: &Row<'_>, out: &mut Vec<u8>) {
-        let known = alert.values.iter().filter(|field| !row.value(**field).is_nan());
-        for (index, field) in known.enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&self.field_names[field.index()]);
-            out.push(b':');
-            self.write_value(*field, row, out);
+    fn write_values(&self, alert: &AlertPlan, row: &Row<'_>, judged: &Judged, out: &mut Vec<u8>) {
+        let start = out.len();
+        alert.values.iter().for_each(|subject| self.write_member(*subject, row, judged, out));
+        // The first has a comma before it.
+        if out.len() > start {
+            out.remove(start);
         }
     }
 
@@ -274,6 +272,9 @@ impl Program {
                 Some(())
             }
             Part::Field(field) => self.say(*field, row, message),
+            Part::Score(score) => {
+                judged.score(*score, row.index).map(|score| write!(message, "{score}").unwrap_or_default())
+            }
             // Writing to a String cannot fail.
             Part::Number(id) => number(id).map(|value| write!(message, "{value}").unwrap_or_default()),
             Part::Decimals(id, decimals) => {

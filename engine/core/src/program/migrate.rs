@@ -83,6 +83,9 @@ impl<'a> Plan<'a> {
         let (number, now) = (partition.number(), partition.time().unwrap_or(0));
         let Some(patient) = partition.slot(id).and_then(|slot| partition.patient_mut(slot)) else { return };
         self.cells(&mut patient.cells);
+        if self.succession.old.layout.forget != self.succession.new.layout.forget {
+            patient.heard_at = now;
+        }
         let silences = std::mem::take(&mut patient.silences);
         let new = self.succession.silences.iter().zip(&self.succession.new.layout.silences);
         patient.silences = new
@@ -138,10 +141,10 @@ impl<'a> Plan<'a> {
     /// Takes over what is the partition's own: ends that are still to be told.
     fn own(&self, partition: &mut Partition, migration: &mut Migration, outputs: &mut Outputs) {
         let at = (partition.number(), partition.time().unwrap_or(0));
-        for ((patient, rule), mut owed) in std::mem::take(&mut partition.own.owed) {
+        for ((patient, rule, began), mut owed) in std::mem::take(&mut partition.own.owed) {
             if let Some(new) = self.successor(rule) {
                 self.rename(rule, new, &mut owed.episode);
-                partition.own.owed.insert((patient, new), owed);
+                partition.own.owed.insert((patient, new, began), owed);
             } else {
                 self.resolve(rule, &owed.episode, &patient, at, migration, outputs);
             }

@@ -4,9 +4,13 @@
 //! the predicates beforehand, so that `and` and `or` are one bit operation on either row: exactly Kleene's logic.
 
 mod rows;
+mod scores;
 mod track;
 
+pub(crate) use self::scores::{Fared, Scored, inputs};
+
 use self::rows::{Join, Rows, Values, compare, mark_unknown, per_row, word};
+use self::scores::Scores;
 use self::track::Tracks;
 use super::arrival::{self, History};
 use crate::function::Function;
@@ -15,7 +19,7 @@ use crate::operator::CellKind;
 use crate::reading::{Batch, WORD_BITS};
 use crate::state::{Layout, States};
 use crate::syntax::ast::{Comparison, Status};
-use crate::types::FieldId;
+use crate::types::{FieldId, ScoreId};
 
 /// A node, by position in [`Nodes::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +33,7 @@ pub(crate) struct NumberId(pub(crate) u32);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Number {
     Field(FieldId),
+    Score(ScoreId),
     Constant(f64),
     Negative(NumberId),
     Arithmetic(NumberId, Arithmetic, NumberId),
@@ -62,6 +67,11 @@ pub(crate) enum Node {
         status: Status,
         negated: bool,
     },
+    /// A score is known or not: nothing else is ever wrong with one.
+    IsKnown {
+        score: ScoreId,
+        negated: bool,
+    },
     /// The run that the patient's cell keeps of the condition has lasted.
     Held {
         cell: u32,
@@ -81,9 +91,12 @@ pub(crate) enum Node {
 
 /// All numbers and conditions of a program, parts before wholes.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "nodes are conditions here, beside numbers and scores")]
 pub(crate) struct Nodes {
     pub(crate) numbers: Vec<Number>,
     pub(crate) nodes: Vec<Node>,
+    /// The scores of the rule set, asked for or not.
+    pub(crate) scores: Vec<Scored>,
 }
 
 /// What the nodes came to for one batch.
@@ -101,6 +114,7 @@ pub(crate) struct Judged {
     /// Per node: whether it may be unknown for some reading; elsewhere "possible" is "true".
     unsure: Vec<bool>,
     tracks: Tracks,
+    scores: Scores,
 }
 
 /// The readings of a batch, and their bytes.
@@ -137,6 +151,7 @@ impl Judged {
     pub(crate) fn judge(&mut self, nodes: &Nodes, batch: &Batch, records: &[&[u8]], history: &mut History<'_>) {
         self.rows = batch.rows();
         self.words = self.rows.div_ceil(WORD_BITS);
+        self.scores.work_out(&nodes.scores, batch);
         self.numbers.resize_with(nodes.numbers.len(), Vec::new);
         self.unknown.resize_with(nodes.numbers.len(), Vec::new);
         for index in 0..nodes.numbers.len() {
@@ -164,6 +179,7 @@ impl Judged {
         unknown.clear();
         match &nodes.numbers[index] {
             Number::Constant(_) => {}
+            Number::Score(score) => unknown.extend(self.scores.unknown(*score)),
             Number::Field(field) => {
                 let column = batch.column(*field);
                 let unfit = column.missing.words().iter().zip(column.invalid.words());
@@ -181,6 +197,18 @@ impl Judged {
             unknown.clear();
         }
         self.unknown[index] = unknown;
+    }
+
+    /// By score, how it fared with the batch.
+    pub(crate) fn fared(&self) -> &[Fared] {
+        self.scores.fared()
+    }
+
+    /// A score of one reading that something asks for; `None` is unknown.
+    pub(crate) fn score(&self, score: ScoreId, row: usize) -> Option<f32> {
+        let value = *self.scores.values(score).get(row)?;
+        // It was an `f32` before.
+        (!value.is_nan()).then_some(value as f32)
     }
 
     /// Where the node is true.
@@ -214,12 +242,17 @@ impl Judged {
     }
 
     fn values<'a>(&'a self, id: NumberId, nodes: &Nodes, batch: &'a Batch) -> Values<'a> {
-        values(id, nodes, batch, &self.numbers, self.rows)
+        match &nodes.numbers[id.0 as usize] {
+            Number::Field(field) => Values::Each(&batch.column(*field).values[..self.rows]),
+            Number::Score(score) => Values::Each(self.scores.values(*score)),
+            Number::Constant(value) => Values::Same(*value),
+            _ => Values::Each(&self.numbers[id.0 as usize]),
+        }
     }
 
     fn calculate(&self, number: &Number, nodes: &Nodes, batch: &Batch, history: &mut History<'_>, out: &mut Vec<f64>) {
         match number {
-            Number::Field(_) | Number::Constant(_) => {}
+            Number::Field(_) | Number::Score(_) | Number::Constant(_) => {}
             Number::Cell { cell, kind, of } => {
                 let of = self.values(*of, nodes, batch);
                 out.extend((0..self.rows).map(|row| history.number(row, batch.times[row], *cell, *kind, of.at(row))));
@@ -267,6 +300,12 @@ impl Judged {
             }
             Node::Is { field, status, negated } => {
                 readings.is(*field, *status, *negated, matches);
+                false
+            }
+            Node::IsKnown { score, negated } => {
+                for (matches, unknown) in matches.iter_mut().zip(self.scores.unknown(*score)) {
+                    *matches = if *negated { unknown } else { !unknown };
+                }
                 false
             }
             Node::Says { field, text, negated } => per_row(matches, possible, self.rows, |row| {
@@ -322,14 +361,6 @@ impl Judged {
         let start = index * 2 * self.words;
         self.bits[start + self.words - 1] &= mask;
         self.bits[start + 2 * self.words - 1] &= mask;
-    }
-}
-
-fn values<'a>(id: NumberId, nodes: &Nodes, batch: &'a Batch, numbers: &'a [Vec<f64>], rows: usize) -> Values<'a> {
-    match &nodes.numbers[id.0 as usize] {
-        Number::Field(field) => Values::Each(&batch.column(*field).values[..rows]),
-        Number::Constant(value) => Values::Same(*value),
-        _ => Values::Each(&numbers[id.0 as usize]),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The bytes of derived records and stored readings: from the slices that arrived, nothing re-serialised.
 
+use std::io::Write as _;
+
+use super::nodes::Judged;
 use super::step::Row;
 use super::{OriginPlan, Program, RuleInfo, TopicPlan};
 use crate::json::escape_into;
 use crate::operator::episode::Place;
 use crate::reading::Undeclared;
-use crate::types::{FieldId, Type};
+use crate::types::{FieldId, ScoreId, Subject, Type};
 
 /// Appends a whole number. Several stand in each output, and the formatting machinery of `std` is dear for that.
 pub(super) fn write_int(value: i64, out: &mut Vec<u8>) {
@@ -66,16 +69,16 @@ impl Program {
         write_int(place.time, out);
     }
 
-    pub(super) fn write_derived(&self, topic: &TopicPlan, rules: &[&RuleInfo], row: &Row<'_>, out: &mut Vec<u8>) {
+    pub(super) fn write_derived(
+        &self,
+        topic: &TopicPlan,
+        rules: &[&RuleInfo],
+        row: &Row<'_>,
+        judged: &Judged,
+        out: &mut Vec<u8>,
+    ) {
         Self::write_head(row.patient, row.time, out);
-        for field in &topic.fields {
-            if !row.value(*field).is_nan() {
-                out.push(b',');
-                out.extend_from_slice(&self.field_names[field.index()]);
-                out.push(b':');
-                self.write_value(*field, row, out);
-            }
-        }
+        topic.subjects.iter().for_each(|subject| self.write_member(*subject, row, judged, out));
         if topic.undeclared {
             for field in row.undeclared.iter().filter(|field| !field.superseded) {
                 write_undeclared(field, row, out);
@@ -107,6 +110,33 @@ impl Program {
         out.extend_from_slice(&rule.quoted);
         out.extend_from_slice(b"],");
         self.write_origin(partition, since.offset, out);
+    }
+
+    /// `,"name":value` of what is known.
+    pub(super) fn write_member(&self, subject: Subject, row: &Row<'_>, judged: &Judged, out: &mut Vec<u8>) {
+        match subject {
+            Subject::Field(field) => self.write_field(field, row, out),
+            Subject::Score(score) => self.write_score(score, row, judged, out),
+        }
+    }
+
+    fn write_field(&self, field: FieldId, row: &Row<'_>, out: &mut Vec<u8>) {
+        if row.value(field).is_nan() {
+            return;
+        }
+        out.push(b',');
+        out.extend_from_slice(&self.field_names[field.index()]);
+        out.push(b':');
+        self.write_value(field, row, out);
+    }
+
+    /// A score has the fewest digits that read back the same `f32`.
+    fn write_score(&self, score: ScoreId, row: &Row<'_>, judged: &Judged, out: &mut Vec<u8>) {
+        let Some(probability) = judged.score(score, row.index) else { return };
+        out.push(b',');
+        out.extend_from_slice(&self.score_names[score.index()]);
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, ":{probability}");
     }
 
     /// A known field's value as outputs carry it.

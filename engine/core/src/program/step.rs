@@ -172,12 +172,24 @@ impl Program {
             counts.missing[field] += Bits::count(&column.missing);
             counts.invalid[field] += Bits::count(&column.invalid);
         }
+        for (score, fared) in judged.fared().iter().enumerate() {
+            counts.scored[score] += fared.asked;
+            counts.score_failures[score] += fared.failed;
+            add(&mut counts.score_inputs[score], &fared.inputs);
+            add(&mut counts.score_outside[score], &fared.outside);
+        }
         let seen = std::mem::take(&mut memory.seen);
         counts.undeclared += seen.undeclared;
         counts.reserved += seen.reserved;
         counts.misplaced += seen.misplaced;
         counts.late += arrivals.iter().filter(|arrival| arrival.standing == Standing::Late).count() as u64;
     }
+}
+
+/// Adds counts to those of the steps before, if there were any.
+fn add(counts: &mut Vec<u64>, more: &[u64]) {
+    counts.resize(more.len(), 0);
+    counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
 }
 
 /// Writes the outputs of a judged batch.
@@ -282,7 +294,7 @@ impl<'a, 'r> Writer<'a, 'r> {
         if let Some(slot) = slot {
             teller.heard(slot, &row);
         }
-        self.program.write_derived_records(matched, &row, cause, teller.outputs);
+        self.program.write_derived_records(matched, &row, self.judged, cause, teller.outputs);
         match slot {
             Some(slot) => teller.episodes(slot, matched, &row, self.judged),
             None => teller.singles(matched, &row, self.judged),
@@ -292,7 +304,14 @@ impl<'a, 'r> Writer<'a, 'r> {
 
 impl Program {
     /// One record for each topic of the rules that matched, in order of topics.
-    fn write_derived_records(&self, matched: &[Match], row: &Row<'_>, cause: Cause, outputs: &mut Outputs) {
+    fn write_derived_records(
+        &self,
+        matched: &[Match],
+        row: &Row<'_>,
+        judged: &Judged,
+        cause: Cause,
+        outputs: &mut Outputs,
+    ) {
         let rules = |topic: TopicId| {
             let all = matched.iter().map(|found| &self.rules[found.rule as usize]);
             all.filter(move |rule| rule.topic == topic)
@@ -307,7 +326,7 @@ impl Program {
                 let start = out.len();
                 out.extend_from_slice(row.patient.unwrap_or_default().as_bytes());
                 let key = row.patient.map(|_| out.len() - start);
-                self.write_derived(plan, &rules, row, out);
+                self.write_derived(plan, &rules, row, judged, out);
                 key
             });
         }

@@ -162,7 +162,7 @@ impl<'a> Teller<'a> {
             let owed = Owed { episode, forgotten: occasion.marks.reason.is_some() };
             if let Some(partition) = &mut self.partition {
                 partition.touch_own();
-                partition.own.owed.insert((id, rule), owed);
+                partition.own.owed.insert((id, rule, owed.episode.began), owed);
             }
             return;
         }
@@ -170,16 +170,16 @@ impl<'a> Teller<'a> {
         self.send(info, alert, &telling);
     }
 
-    /// Tells of an open episode, unless its alerts are paused.
-    pub(super) fn tell(&mut self, slot: u32, rule: u32, state: AlertState, occasion: Occasion<'_>) {
-        let Some((info, alert)) = self.alert(rule) else { return };
-        let Some(partition) = &mut self.partition else { return };
+    /// Tells of an open episode, unless its alerts are paused; whether it did.
+    pub(super) fn tell(&mut self, slot: u32, rule: u32, state: AlertState, occasion: Occasion<'_>) -> bool {
+        let Some((info, alert)) = self.alert(rule) else { return false };
+        let Some(partition) = &mut self.partition else { return false };
         let number = partition.number();
-        let Some(patient) = partition.patient(slot) else { return };
+        let Some(patient) = partition.patient(slot) else { return false };
         if partition.own.pauses.iter().any(|pause| pause.covers(&info.name, Some(&patient.id))) {
-            return;
+            return false;
         }
-        let Some(patient) = partition.patient_mut(slot) else { return };
+        let Some(patient) = partition.patient_mut(slot) else { return false };
         let id = std::mem::take(&mut patient.id);
         if let Some(episode) = patient.episode(rule) {
             episode.told = true;
@@ -198,6 +198,7 @@ impl<'a> Teller<'a> {
             send(self.program, self.cause, info, alert, &telling, self.outputs);
         }
         patient.id = id;
+        true
     }
 
     pub(super) fn telling<'t>(

@@ -21,8 +21,9 @@ enum Due {
 /// What is to be told when a pause ends, in order for one patient and rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Untold {
-    End,
-    Beginning,
+    /// Of the episode that began there.
+    End(Place),
+    Open,
 }
 
 impl Program {
@@ -164,40 +165,49 @@ impl Teller<'_> {
             info.is_some_and(|info| !self.is_paused(info, Some(patient)))
         };
         let mut untold: Vec<(Box<str>, u32, Untold)> = Vec::new();
-        for (patient, rule) in partition.own.owed.keys().filter(|(patient, rule)| is_told(*rule, patient)) {
-            untold.push((patient.clone(), *rule, Untold::End));
+        for (patient, rule, began) in partition.own.owed.keys().filter(|(patient, rule, _)| is_told(*rule, patient)) {
+            untold.push((patient.clone(), *rule, Untold::End(*began)));
         }
         for patient in partition.patients() {
-            let silent = patient.episodes.iter().filter(|(_, episode)| !episode.told);
-            let silent = silent.filter(|(rule, _)| is_told(*rule, &patient.id));
-            untold.extend(silent.map(|(rule, _)| (patient.id.clone(), *rule, Untold::Beginning)));
+            let open = patient.episodes.iter().filter(|(_, episode)| episode.has_untold());
+            let open = open.filter(|(rule, _)| is_told(*rule, &patient.id));
+            untold.extend(open.map(|(rule, _)| (patient.id.clone(), *rule, Untold::Open)));
         }
         untold.sort_unstable();
         for (patient, rule, what) in untold {
             match what {
-                Untold::End => self.tell_end(&patient, rule, moment),
-                Untold::Beginning => self.tell_beginning(&patient, rule, moment),
+                Untold::End(began) => self.tell_end((patient, rule, began), moment),
+                Untold::Open => self.tell_open(&patient, rule, moment),
             }
         }
     }
 
-    fn tell_end(&mut self, patient: &str, rule: u32, moment: i64) {
+    fn tell_end(&mut self, end: (Box<str>, u32, Place), moment: i64) {
         let Some(partition) = &mut self.partition else { return };
-        let Some(owed) = partition.own.owed.remove(&(patient.into(), rule)) else { return };
+        let Some(owed) = partition.own.owed.remove(&end) else { return };
+        let (patient, rule, _) = end;
         let Some((info, alert)) = self.alert(rule) else { return };
         let marks = Marks { reason: owed.forgotten.then_some(FORGOTTEN), ..Marks::default() };
         let occasion = Occasion::at(moment, Origin::Reading(owed.episode.began.offset)).marked(marks);
-        let telling = self.telling(AlertState::Resolved, &owed.episode, Some(patient), occasion);
+        let telling = self.telling(AlertState::Resolved, &owed.episode, Some(&patient), occasion);
         self.send(info, alert, &telling);
     }
 
-    fn tell_beginning(&mut self, patient: &str, rule: u32, moment: i64) {
+    /// That it is open, and who has acknowledged it, as far as nobody was told.
+    fn tell_open(&mut self, patient: &str, rule: u32, moment: i64) {
         let Some(partition) = &mut self.partition else { return };
         let Some(slot) = partition.slot(patient) else { return };
         partition.touch(slot);
         let Some(episode) = partition.patient_mut(slot).and_then(|patient| patient.episode(rule)) else { return };
-        let origin = Origin::Reading(episode.began.offset);
-        self.tell(slot, rule, AlertState::Raised, Occasion::at(moment, origin));
+        let occasion = Occasion::at(moment, Origin::Reading(episode.began.offset));
+        let (is_told, by) = (episode.told, episode.untold_by.take());
+        if !is_told {
+            self.tell(slot, rule, AlertState::Raised, occasion);
+        }
+        if let Some(by) = by {
+            let marks = Marks { by: Some(&by), ..Marks::default() };
+            self.tell(slot, rule, AlertState::Acknowledged, occasion.marked(marks));
+        }
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Batch {
     /// In order of rows.
     pub(crate) undeclared: Vec<Undeclared>,
     pub(crate) arena: Vec<u8>,
+    /// Whether this is no reading at all: what there is when nothing comes.
+    pub(crate) is_silence: bool,
 }
 
 impl Batch {
@@ -74,6 +76,7 @@ impl Batch {
         self.misplaced.clear();
         self.undeclared.clear();
         self.arena.clear();
+        self.is_silence = false;
     }
 
     /// One reading in which nothing is known: what there is when nothing comes.
@@ -85,6 +88,7 @@ impl Batch {
         self.times.push(0);
         self.patients.push(None);
         self.misplaced.push(false);
+        self.is_silence = true;
     }
 
     /// How many readings there are.

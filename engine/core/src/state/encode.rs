@@ -13,6 +13,10 @@ use crate::operator::{Cell, CellKind, Run, Sequence, Window};
 /// The format that is written.
 const FORMAT: u8 = 1;
 
+/// Under what acknowledgements are kept that are still to be told: as a cell of an expression that there is not, so that a
+/// version that knows nothing of them leaves them out.
+const UNTOLD: CellName = CellName(*b"acknowledgements");
+
 /// The bytes of a patient without the name, which is the key they are kept under.
 pub(crate) fn encode_patient(patient: &Patient, layout: &Layout) -> Vec<u8> {
     let mut out = Writer::default();
@@ -34,14 +38,49 @@ pub(crate) fn encode_patient(patient: &Patient, layout: &Layout) -> Vec<u8> {
         write_episode(episode, &mut out);
     }
     let cells = || patient.cells.iter().zip(&layout.cells).filter(|(cell, _)| !is_fresh(cell));
-    out.count(cells().count() as u64);
+    let untold = untold(patient, layout);
+    out.count(cells().count() as u64 + u64::from(untold.is_some()));
     for (cell, plan) in cells() {
         out.name(plan.name.0);
         let mut content = Writer::default();
         write_cell(cell, &mut content);
         out.blob(&content.bytes);
     }
+    if let Some(content) = untold {
+        out.name(UNTOLD.0);
+        out.blob(&content);
+    }
     out.bytes
+}
+
+/// Rules, and who acknowledged; none if there is nothing to tell.
+fn untold(patient: &Patient, layout: &Layout) -> Option<Vec<u8>> {
+    let untold = |(rule, episode): &'_ (u32, Episode)| {
+        let by = episode.untold_by.as_deref()?;
+        Some((layout.rules.get(*rule as usize)?.name.clone(), by.to_owned()))
+    };
+    let untold: Vec<(String, String)> = patient.episodes.iter().filter_map(untold).collect();
+    if untold.is_empty() {
+        return None;
+    }
+    let mut out = Writer::default();
+    out.count(untold.len() as u64);
+    for (rule, by) in untold {
+        out.blob(rule.as_bytes());
+        out.blob(by.as_bytes());
+    }
+    Some(out.bytes)
+}
+
+fn read_untold(bytes: &[u8], layout: &Layout, patient: &mut Patient) -> Result<(), StateError> {
+    let mut input = Reader::new(bytes);
+    for _ in 0..input.items(2)? {
+        let (rule, by) = (layout.rule(input.text()?), input.text()?);
+        if let Some(episode) = rule.and_then(|rule| patient.episode(rule)) {
+            episode.untold_by = Some(by.into());
+        }
+    }
+    input.end()
 }
 
 /// The patient of those bytes, with what the layout knows of it.
@@ -70,7 +109,9 @@ pub(crate) fn decode_patient(id: &str, bytes: &[u8], layout: &Layout) -> Result<
     for _ in 0..input.items(18)? {
         let name = CellName(input.name()?);
         let content = input.blob()?;
-        if let Some(index) = layout.cells.iter().position(|plan| plan.name == name) {
+        if name == UNTOLD {
+            read_untold(content, layout, &mut patient)?;
+        } else if let Some(index) = layout.cells.iter().position(|plan| plan.name == name) {
             let mut content = Reader::new(content);
             patient.cells[index] = read_cell(layout.cells[index].kind, layout.window_room(), &mut content)?;
             content.end()?;
@@ -98,7 +139,7 @@ pub(crate) fn encode_own(own: &Own, layout: &Layout) -> Vec<u8> {
         out.blob(pause.why.as_bytes());
     }
     let name = |rule: u32| layout.rules.get(rule as usize).map(|rule| rule.name.as_str());
-    let owed = || own.owed.iter().filter_map(|((patient, rule), owed)| Some((patient, name(*rule)?, owed)));
+    let owed = || own.owed.iter().filter_map(|((patient, rule, _), owed)| Some((patient, name(*rule)?, owed)));
     out.count(owed().count() as u64);
     for (patient, rule, owed) in owed() {
         out.blob(patient.as_bytes());
@@ -126,7 +167,7 @@ pub(crate) fn decode_own(bytes: &[u8], layout: &Layout) -> Result<Own, StateErro
         let rule = layout.rule(input.text()?);
         let owed = Owed { forgotten: input.flag()?, episode: read_episode(&mut input)? };
         if let Some(rule) = rule {
-            own.owed.insert((patient, rule), owed);
+            own.owed.insert((patient, rule, owed.episode.began), owed);
         }
     }
     input.end()?;
@@ -186,6 +227,7 @@ fn read_episode(input: &mut Reader<'_>) -> Result<Episode, StateError> {
         escalated: flag(1),
         asks_end: flag(2),
         told: flag(3),
+        untold_by: None,
         named,
         said,
     })

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Layout, Patient, Pause};
-use crate::operator::episode::Episode;
+use crate::operator::episode::{Episode, Place};
 
 /// One partition.
 #[derive(Debug)]
@@ -39,8 +39,9 @@ pub(crate) struct Own {
     /// The stream's time, once a reading has come.
     pub(crate) time: Option<i64>,
     pub(crate) pauses: Vec<Pause>,
-    /// Episodes that were told of and have ended during a pause, by patient and rule.
-    pub(crate) owed: BTreeMap<(Box<str>, u32), Owed>,
+    /// Episodes that were told of and have ended during a pause, by patient, rule, and where they began: a rule that a reload
+    /// has given another name, which no pause is of, can owe more than one.
+    pub(crate) owed: BTreeMap<(Box<str>, u32, Place), Owed>,
 }
 
 /// An ended episode whose end is still to be told.

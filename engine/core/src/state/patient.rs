@@ -10,7 +10,8 @@ pub(crate) struct Patient {
     pub(crate) id: Box<str>,
     /// The largest time of a reading, which is the last reading's; none before the first is judged.
     pub(crate) last: Option<Place>,
-    /// The stream's time when that reading was judged: a timer that is past when it is set waits for the next movement.
+    /// The stream's time when that reading was judged, or when a rule set came that forgets sooner or later: a timer that is
+    /// past when it is set waits for the next movement.
     pub(crate) heard_at: i64,
     /// By position in the layout.
     pub(crate) cells: Vec<Cell>,

@@ -62,7 +62,8 @@ pub(crate) fn run_programs(
         sent.extend(drive.events(events, row, &mut manner));
         row += events.len();
         let mut counts = std::mem::take(&mut drive.workspace.counts);
-        fill_up(&mut counts, program.rules().len(), program.field_names().count());
+        let lengths = [program.rules().len(), program.field_names().count(), program.scores().count()];
+        fill_up(&mut counts, lengths);
         ran.push(Ran { sent, counts });
     }
     ran

@@ -8,6 +8,7 @@ mod number;
 mod past;
 mod record;
 mod rules;
+mod score;
 mod traffic;
 mod ward;
 

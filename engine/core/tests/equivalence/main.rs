@@ -11,6 +11,8 @@
 mod drive;
 mod generate;
 mod happening;
+#[path = "../common/models.rs"]
+mod models;
 mod oracle;
 mod over_time;
 mod random;

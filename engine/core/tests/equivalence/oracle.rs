@@ -1,9 +1,9 @@
 //! A plain interpreter of the rules language, to hold the compiled program correct.
 //!
-//! It is written from the language page alone and shares nothing with the compiler but the syntax tree: no speed, no
-//! batches, no sharing of conditions between rules, one recursion over the tree for each rule and reading. A patient's
-//! readings are kept whole, and read again for every time operator; timers are looked for among all patients whenever
-//! the stream's time moves. It trusts that the rule set is well typed.
+//! It is written from the language page alone and shares nothing with the compiler but the syntax tree and the models: no
+//! speed, no batches, no sharing of conditions between rules, one recursion over the tree for each rule and reading. A
+//! patient's readings are kept whole, and read again for every time operator; timers are looked for among all patients
+//! whenever the stream's time comes to a moment at which one may be due. It trusts that the rule set is well typed.
 
 mod acknowledgement;
 mod canonical;
@@ -19,6 +19,7 @@ mod partition;
 mod reading;
 mod reload;
 mod rule;
+mod score;
 mod time;
 mod timer;
 mod unit;
@@ -27,12 +28,14 @@ use std::collections::BTreeMap;
 
 use triage_core::program::{Counts, Limits};
 use triage_core::reading::Record;
+use triage_core::score::Models;
 use triage_core::syntax::ast::{Expr, Field, Fields, File, Item, Stream, TopicClause};
 
 use condition::Judge;
 use partition::Partition;
 use reading::Reading;
 use rule::{Condition, Rule};
+use score::Score;
 
 pub(crate) use json::{only_member, quote};
 pub(crate) use unit::convert;
@@ -103,8 +106,11 @@ type Sending = (Destination, Option<String>, String);
 pub(crate) struct Oracle {
     stream: Stream,
     lets: BTreeMap<String, Expr>,
+    scores: Vec<Score>,
     topics: Vec<Topic>,
     rules: Vec<Rule>,
+    /// Which of them wait for silence.
+    silences: Vec<usize>,
     ruleset: String,
     forget: i64,
     stateful: bool,
@@ -126,17 +132,18 @@ struct Topic {
 }
 
 impl Oracle {
-    /// The rule set of these files, which are in path order; `ruleset` is its version.
-    pub(crate) fn new(files: &[File], ruleset: &str) -> Self {
+    /// The rule set of these files, which are in path order; `ruleset` is its version, and `models` has its models.
+    pub(crate) fn new(files: &[File], ruleset: &str, models: &dyn Models) -> Self {
         let items = || files.iter().flat_map(|file| &file.items);
         let stream = items().find_map(|item| if let Item::Stream(stream) = item { Some(stream.clone()) } else { None });
         let stream = stream.expect("a rule set has a stream");
         let rules = rule::named(items().filter_map(|item| if let Item::Rule(rule) = item { Some(rule) } else { None }));
         let mut lets = BTreeMap::new();
-        let mut topics = Vec::new();
+        let (mut scores, mut topics) = (Vec::new(), Vec::new());
         for item in items() {
             match item {
                 Item::Let(named) => drop(lets.insert(named.name.node.clone(), named.value.clone())),
+                Item::Score(score) => scores.push(Score::of(score, models)),
                 Item::Topic(topic) => topics.push(declared_topic(&topic.name.node, &topic.clauses)),
                 _ => {}
             }
@@ -148,11 +155,14 @@ impl Oracle {
         let undeclared =
             undeclared.into_iter().map(|name| Topic { name: name.into(), fields: Fields::All, notify: None });
         topics.extend(undeclared.collect::<Vec<_>>());
-        Self {
+        let is_silence = |at: &usize| matches!(rules[*at].condition, Condition::Silence { .. });
+        let mut oracle = Self {
+            silences: (0..rules.len()).filter(is_silence).collect(),
             forget: stream.forget.first().map_or(FORGET_AFTER, |after| time::duration(&after.node)),
             stateful: rules.iter().any(|rule| rule.is_stateful(&lets)),
             stream,
             lets,
+            scores,
             topics,
             rules,
             ruleset: ruleset.into(),
@@ -161,7 +171,9 @@ impl Oracle {
             replays: false,
             counts: Counts::default(),
             onlooker: None,
-        }
+        };
+        oracle.find_asked();
+        oracle
     }
 
     /// The topics in the order of output.
@@ -172,6 +184,11 @@ impl Oracle {
     /// The rules' names in rule order.
     pub(crate) fn rule_names(&self) -> Vec<&str> {
         self.rules.iter().map(|rule| rule.name.as_str()).collect()
+    }
+
+    /// How many scores there are.
+    pub(crate) fn scores(&self) -> usize {
+        self.scores.len()
     }
 
     /// How many fields the stream declares.
@@ -220,10 +237,12 @@ impl Oracle {
             Ok(reading) => reading,
             Err(reason) => return out.push(dead_letter("reading", reason.as_str())),
         };
+        reading.said = self.ask(&reading.states);
         self.counts.misplaced += u64::from(reading.misplaced);
         reading.misplaced &= self.stateful;
         let kafka = record.timestamp.filter(|_| !self.replays);
         self.advance(partition, kafka.map_or(reading.ts, |kafka| reading.ts.min(kafka)), out);
+        partition.wake_at(reading.ts.saturating_add(self.shortest()));
         let seen = self.stateful && partition.see(&mut reading);
         self.onlooker = Some(reading.ts).filter(|_| self.stateful && !seen);
         let judged = self.judge(partition, &reading, seen);
@@ -242,7 +261,7 @@ impl Oracle {
         let patient = reading.patient.as_ref().filter(|_| seen).map(|patient| &partition.patients[patient]);
         let past = patient.map(|patient| &patient.seen[..]);
         let begun = patient.map(|patient| &patient.begun);
-        let judge = Judge { states: &reading.states, past, begun, ..self.beside_nothing() };
+        let judge = Judge { past, begun, ..self.before(reading) };
         let judged = |rule: &Rule| {
             let (truth, values) = match &rule.condition {
                 Condition::Expr(condition) => (judge.truth(condition), judge.mentioned(condition)),
@@ -254,7 +273,7 @@ impl Oracle {
                 truth,
                 asks: clear.map_or(truth.map(|truth| !truth), |clear| judge.truth(clear)),
                 message: alert.map(|alert| message::fill(&alert.template, &judge, &reading.states)).unwrap_or_default(),
-                values: output::values(&values),
+                values: output::values(&values, &judge),
             }
         };
         self.rules.iter().map(judged).collect()
@@ -262,7 +281,13 @@ impl Oracle {
 
     /// Who judges without any reading.
     fn beside_nothing(&self) -> Judge<'_> {
-        Judge { fields: &self.stream.fields, lets: &self.lets, states: &[], past: None, begun: None }
+        let Self { stream, lets, scores, .. } = self;
+        Judge { fields: &stream.fields, lets, scores, states: &[], said: &[], past: None, begun: None }
+    }
+
+    /// Who judges a reading that has no place in any history.
+    fn before<'a>(&'a self, reading: &'a Reading) -> Judge<'a> {
+        Judge { states: &reading.states, said: &reading.said, ..self.beside_nothing() }
     }
 
     fn derived(&self, topic: &Topic, reading: &Reading, judged: &[Judged]) -> Option<Sending> {
@@ -276,7 +301,8 @@ impl Oracle {
         if matched.is_empty() {
             return None;
         }
-        let value = output::derived(&self.stream, reading, &topic.fields, &matched, &self.ruleset);
+        let judge = self.before(reading);
+        let value = output::derived(&self.stream, (reading, &judge), &topic.fields, &matched, &self.ruleset);
         Some((Destination::Topic(topic.name.clone()), reading.patient.clone(), value))
     }
 
@@ -285,6 +311,7 @@ impl Oracle {
     }
 
     fn count(&mut self, reading: &Reading, judged: &[Judged]) {
+        self.count_scores(reading);
         let counts = &mut self.counts;
         counts.readings += 1;
         counts.matched.resize(judged.len(), 0);

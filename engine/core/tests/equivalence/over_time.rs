@@ -97,7 +97,10 @@ fn traffic_meets_everything() {
     let mut met: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..120 {
         let run = run(&mut Tape::seeded(seed), if seed % 10 == 0 { 500 } else { 90 });
-        *met.entry("ignored".into()).or_default() += run.interpreted.counts.idle_acknowledgements as u32;
+        let counts = &run.interpreted.counts;
+        *met.entry("ignored".into()).or_default() += counts.idle_acknowledgements as u32;
+        *met.entry("failure of a score".into()).or_default() += counts.score_failures.iter().sum::<u64>() as u32;
+        *met.entry("erasure".into()).or_default() += run.happenings.iter().filter(|one| is_erasure(one)).count() as u32;
         for sent in &run.interpreted.sent {
             for kind in kinds(sent, &run.happenings[sent.row]) {
                 *met.entry(kind).or_default() += 1;
@@ -126,14 +129,23 @@ fn traffic_meets_everything() {
         ("raised by time", 50),
         ("raised by an idle step", 20),
         ("raised in the end of a pause", 20),
+        ("acknowledged in the end of a pause", 10),
         ("record late", 50),
         ("record of time", 100),
         ("dead letter of reading", 100),
         ("dead letter of acknowledgement", 100),
         ("ignored", 100),
+        ("erasure", 50),
+        ("record with a score", 200),
+        ("raised on a score", 100),
+        ("failure of a score", 200),
     ] {
         assert!(met.get(kind).is_some_and(|count| *count >= least), "too few of `{kind}`: {met:#?}");
     }
+}
+
+fn is_erasure(happening: &Happening) -> bool {
+    happening.show().contains("{\"erase\":{\"by\"")
 }
 
 /// What a test of this traffic would miss if it were not sent.
@@ -152,11 +164,15 @@ fn kinds(sent: &Sent, happening: &Happening) -> Vec<String> {
         more(value.get(mark).is_some(), mark);
     }
     more(value.get("reason").is_some(), "forgotten");
+    // No other field is called so.
+    more(value.get("hazard").is_some(), "with a score");
+    more(value["values"].get("hazard").is_some(), "on a score");
     more(value.get("patient").is_none(), "of nobody");
     more(value["origin"]["topic"] == "acknowledgements", "at once");
     more(!own && value["ts"] == value["since"], "by time");
     more(matches!(happening, Happening::Advance { .. }), "by an idle step");
     more(kind == "raised" && value["ts"] != value["since"], "in the end of a pause");
+    more(kind == "acknowledged" && value["origin"]["topic"] != "acknowledgements", "in the end of a pause");
     kinds
 }
 

@@ -111,7 +111,7 @@ impl Reloads {
 #[test]
 fn edits_under_load_meet_everything() {
     let mut met: BTreeMap<&str, usize> = BTreeMap::new();
-    for seed in 0..60 {
+    for seed in 0..150 {
         let reloads = reloads(&mut Tape::seeded(seed), 10, 24);
         if let Some(difference) = reloads.difference(Manner::seeded(seed)) {
             panic!("seed {seed}\n{difference}");

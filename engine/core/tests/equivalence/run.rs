@@ -10,6 +10,7 @@ use triage_core::source::{FileId, SourceFile};
 use triage_core::syntax;
 
 use crate::drive::{self, Manner};
+use crate::models::Fakes;
 use crate::oracle::{Event, Oracle, Sent};
 
 /// What a run sends and counts.
@@ -23,7 +24,7 @@ pub(crate) struct Ran {
 
 /// The compiled program, or the mistakes as a person reads them.
 pub(crate) fn program(files: &[SourceFile]) -> Result<Program, String> {
-    compile(files).map(|(program, _)| program).map_err(|mistakes| rendered(files, &mistakes))
+    compile(files, &Fakes).map(|(program, _)| program).map_err(|mistakes| rendered(files, &mistakes))
 }
 
 fn rendered(files: &[SourceFile], mistakes: &[Diagnostic]) -> String {
@@ -38,7 +39,7 @@ pub(crate) fn oracle(files: &[SourceFile], version: &str) -> Oracle {
         tree.unwrap_or_else(|mistake| panic!("{}", rendered(files, &[mistake])))
     };
     let trees: Vec<_> = files.iter().enumerate().map(parse).collect();
-    Oracle::new(&trees, version)
+    Oracle::new(&trees, version, &Fakes)
 }
 
 /// Steps the program over the records of a stream of one partition.
@@ -62,7 +63,7 @@ pub(crate) fn run_events(oracle: &mut Oracle, events: &[Event<'_>], limits: &Lim
 /// What the interpreter has counted.
 pub(crate) fn counted(oracle: &mut Oracle) -> Counts {
     let mut counts = std::mem::take(&mut oracle.counts);
-    fill_up(&mut counts, oracle.rule_names().len(), oracle.fields());
+    fill_up(&mut counts, [oracle.rule_names().len(), oracle.fields(), oracle.scores()]);
     counts
 }
 
@@ -85,9 +86,15 @@ pub(crate) fn first_difference(got: &Ran, expected: &Ran, show: impl Fn(usize) -
 }
 
 /// Counts of nothing are zeros, however long their list.
-pub(crate) fn fill_up(counts: &mut Counts, rules: usize, fields: usize) {
+pub(crate) fn fill_up(counts: &mut Counts, [rules, fields, scores]: [usize; 3]) {
     counts.matched.resize(rules, 0);
     counts.not_evaluable.resize(rules, 0);
     counts.missing.resize(fields, 0);
     counts.invalid.resize(fields, 0);
+    counts.scored.resize(scores, 0);
+    counts.score_failures.resize(scores, 0);
+    for lists in [&mut counts.score_inputs, &mut counts.score_outside] {
+        lists.resize(scores, Vec::new());
+        lists.iter_mut().filter(|list| list.iter().all(|count| *count == 0)).for_each(Vec::clear);
+    }
 }

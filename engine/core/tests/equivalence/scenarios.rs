@@ -19,6 +19,7 @@ use triage_core::source::SourceFile;
 use crate::drive::{self, Manner};
 use crate::generate::Arrived;
 use crate::happening::Happening;
+use crate::models::Fakes;
 use crate::oracle::{Destination, Event, Oracle, Sent, quote};
 use crate::run::{first_difference, oracle, run_events};
 
@@ -48,7 +49,7 @@ fn both_sides_do_what_scenarios_say() {
 /// What a side does that the scenario does not say.
 fn wrong(scenario: &Scenario) -> Option<String> {
     let Scenario { folder, files, expected, .. } = scenario;
-    let compiled = compile_all(files).unwrap_or_else(|found| panic!("{}", render(files, &found, Style::Plain)));
+    let compiled = compile_all(files, &Fakes).unwrap_or_else(|found| panic!("{}", render(files, &found, Style::Plain)));
     let failures: Vec<_> = compiled.run_tests().into_iter().flat_map(|outcome| outcome.failures).collect();
     assert!(failures.is_empty(), "{}", render(files, &failures, Style::Plain));
     let program = compiled.program;

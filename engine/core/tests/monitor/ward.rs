@@ -6,6 +6,7 @@ use triage_core::compile::compile;
 use triage_core::monitor::{Monitor, Observer, Settings};
 use triage_core::program::{Limits, OutputKind, Outputs, Program, Reason, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 use triage_core::syntax::ast::Priority;
 
@@ -88,7 +89,7 @@ struct Worker {
 impl Ward {
     pub(crate) fn new(seed: u64) -> Self {
         let files = [SourceFile { path: "ward.rules".to_owned(), text: RULES.to_owned() }];
-        let program = compile(&files).unwrap().0;
+        let program = compile(&files, &NoModels).unwrap().0;
         let values = vec![(120.0, 37.0); PATIENTS];
         Self { program, random: seed, workers: 1, reload_s: None, values }
     }

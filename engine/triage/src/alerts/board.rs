@@ -99,6 +99,7 @@ impl Board {
         known.open = OpenAlerts::default();
         known.pauses = Pauses::default();
         known.topics.clear();
+        known.reach = Reach::Nothing;
     }
 
     pub(super) fn take(&self, place: (&str, i32), key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), Foreign> {
@@ -107,6 +108,11 @@ impl Board {
 
     pub(super) fn take_pause(&self, partition: i32, pause: Pause, now: i64) {
         self.lock().pauses.take(partition, pause, now);
+    }
+
+    /// A patient's pauses are over; tombstones take the alerts.
+    pub(super) fn erase(&self, partition: i32, patient: &str) {
+        self.lock().pauses.erase(partition, patient);
     }
 
     pub(super) fn follows(&self, topics: BTreeSet<String>) {
@@ -132,5 +138,19 @@ impl Board {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_anew_is_not_complete() {
+        let board = Board::default();
+        board.behind(0);
+        assert_eq!(board.find("a"), Ok(None));
+        board.clear();
+        assert_eq!(board.find("a"), Err("the topics of alerts have not been read yet".to_owned()));
     }
 }

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use triage_core::program::{Limits, read_pause};
+use triage_core::program::{read_erasure, read_pause};
 
 use crate::clock::now;
 use crate::config::KafkaConfig;
@@ -23,7 +23,7 @@ use crate::kafka::rights::explained;
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, topic_of_alerts};
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
-use crate::worker::MOST_BYTES_OF_WORDS;
+use crate::worker::LIMITS_OF_WORDS;
 
 /// How often the follower looks which topics there are, and whether the broker answers.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -49,22 +49,24 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Option<JoinHandle<()>>, std:
     std::thread::Builder::new().name("alerts".to_owned()).spawn(move || run(&shared)).map(Some)
 }
 
-/// Until the shutdown is asked for. Whatever fails, everything is read again.
+/// Until the shutdown is asked for. Whatever fails, and with new certificates, everything is read again.
 fn run(shared: &Shared) {
     let mut backoff = fresh_backoff();
     while !shared.shutdown.is_asked() {
-        let Err(error) = follow(shared, &mut backoff) else { return };
+        let Err(error) = follow(shared, &mut backoff) else { continue };
         tracing::error!(error = explained(&error), "alerts cannot be followed; reading them anew");
         shared.alerts.unknown(explained(&error));
         shared.shutdown.sleep(backoff.take());
     }
 }
 
+/// Until the shutdown is asked for, or new certificates have been taken up.
 fn follow(shared: &Shared, backoff: &mut Backoff) -> KafkaResult<()> {
+    let in_use = shared.config.kafka.tls.in_use();
     let mut follower = Follower::new(&shared.config.kafka)?;
     shared.alerts.clear();
     let mut looked = None;
-    while !shared.shutdown.is_asked() {
+    while !shared.shutdown.is_asked() && !in_use.is_outdated() {
         let generation = shared.current.load().generation;
         if looked.is_none_or(|(at, of): (Instant, u64)| at.elapsed() > LOOK_EVERY || of != generation) {
             follower.look(shared)?;
@@ -215,9 +217,12 @@ fn taken(polled: KafkaResult<BorrowedMessage<'_>>, shared: &Shared) -> KafkaResu
 
 fn take(shared: &Shared, message: &BorrowedMessage<'_>) {
     let Some(topic) = topic_of_alerts(message.topic()) else {
-        let limits = Limits { value_bytes: MOST_BYTES_OF_WORDS, skew_ms: None };
-        if let Some(pause) = read_pause(&record(message), &limits) {
-            shared.alerts.take_pause(message.partition(), pause, now());
+        let (word, partition) = (record(message), message.partition());
+        if let Some(pause) = read_pause(&word, &LIMITS_OF_WORDS) {
+            shared.alerts.take_pause(partition, pause, now());
+        }
+        if let Some(patient) = read_erasure(&word, &LIMITS_OF_WORDS) {
+            shared.alerts.erase(partition, &patient);
         }
         return;
     };

@@ -21,6 +21,13 @@ impl Pauses {
         }
     }
 
+    /// Forgets a patient's.
+    pub(crate) fn erase(&mut self, partition: i32, patient: &str) {
+        if let Some(pauses) = self.partitions.get_mut(&partition) {
+            pauses.retain(|pause| scope(&pause.scope) != ("patient", patient));
+        }
+    }
+
     /// Those that last at that time, the first to end first, each with the partitions that have it.
     pub(crate) fn lasting(&self, now: i64) -> Vec<(Pause, Vec<i32>)> {
         let mut lasting: Vec<(Pause, Vec<i32>)> = Vec::new();

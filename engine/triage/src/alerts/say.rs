@@ -1,5 +1,6 @@
 //! Writes what people say to the topic `acknowledgements`, and waits until all replicas have it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use super::words::{Refusal, Said};
 use crate::config::KafkaConfig;
+use crate::kafka::lasting::Lasting;
 use crate::kafka::logged::Logged;
 use crate::kafka::properties;
 use crate::kafka::rights::explained;
@@ -23,15 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Place {
     topic: &'static str,
-    partition: i32,
-    offset: i64,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
 }
 
 /// The producer of people's words.
 #[derive(Clone)]
 pub(crate) struct Speaker {
-    producer: FutureProducer<Logged, TokioRuntime>,
+    producer: Arc<Lasting<SpokenBy>>,
 }
+
+type SpokenBy = FutureProducer<Logged, TokioRuntime>;
 
 impl std::fmt::Debug for Speaker {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +45,8 @@ impl std::fmt::Debug for Speaker {
 
 impl Speaker {
     pub(crate) fn new(config: &KafkaConfig) -> KafkaResult<Self> {
-        Ok(Self { producer: properties::speaker(config).create_with_context(Logged)? })
+        let producer = Lasting::new(config, |config| properties::speaker(config).create_with_context(Logged))?;
+        Ok(Self { producer: Arc::new(producer) })
     }
 
     /// Writes it to its partition, or to every one; where it lies.
@@ -73,15 +78,17 @@ impl Speaker {
     async fn write(&self, partition: i32, value: &Value) -> KafkaResult<Place> {
         let text = value.to_string();
         let record = FutureRecord::<(), str>::to(ACKNOWLEDGEMENTS).partition(partition).payload(&text);
-        let delivery = self.producer.send_result(record).map_err(|(error, _)| error)?;
+        // Held until it is there: a producer that goes takes along what is on its way.
+        let producer = self.producer.get()?;
+        let delivery = producer.send_result(record).map_err(|(error, _)| error)?;
         let delivered = delivery.await.map_err(|_| KafkaError::Canceled)?.map_err(|(error, _)| error)?;
         Ok(Place { topic: ACKNOWLEDGEMENTS, partition: delivered.partition, offset: delivered.offset })
     }
 
     /// How many there are. Asking blocks, so it is done beside the threads that serve.
     async fn partitions(&self) -> Result<i32, Refusal> {
-        let producer = self.producer.clone();
-        let asked = tokio::task::spawn_blocking(move || partitions(&producer)).await;
+        let producer = Arc::clone(&self.producer);
+        let asked = tokio::task::spawn_blocking(move || partitions(&*producer.get()?)).await;
         match asked {
             Ok(Ok(0)) => Err(Refusal::Conflict(format!(
                 "there is no topic `{ACKNOWLEDGEMENTS}`: the rules that run keep no episodes"

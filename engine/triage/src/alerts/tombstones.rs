@@ -20,7 +20,7 @@ use crate::kafka::logged::Logged;
 use crate::kafka::properties;
 use crate::kafka::records::{ReadError, Records};
 use crate::kafka::rights::explained;
-use crate::kafka::topics::{ALERTS_KEPT, alerts_of};
+use crate::kafka::topics::alerts_of;
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Shared;
 
@@ -85,7 +85,8 @@ fn sweep(shared: &Shared) -> Result<u64, SweepError> {
     let records = Records::new(&config.kafka)?;
     let producer = properties::producer(&config.kafka, &config.tombstones_transactional_id(), LARGEST);
     let transactions = Transactions::open(&producer, PATIENCE)?;
-    let sweeper = Sweeper { consumer, records, transactions, before: now() - ALERTS_KEPT.as_millis() as i64 };
+    let before = now() - config.retention.alerts.as_millis() as i64;
+    let sweeper = Sweeper { consumer, records, transactions, before };
     let mut sent = 0;
     for topic in topics(shared) {
         let partitions = sweeper.records.partitions(&topic)?;

@@ -44,6 +44,14 @@ pub(crate) struct Said {
     pub(crate) value: Value,
 }
 
+impl Said {
+    /// Something that every partition is told.
+    pub(crate) fn to_all(value: Value) -> Result<Self, Refusal> {
+        fits(&value)?;
+        Ok(Self { partition: None, value })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Acknowledgement {
@@ -107,9 +115,7 @@ pub(crate) fn pause(body: &[u8], program: &Program, now: i64) -> Result<Said, Re
         _ => return Err(Refusal::Wrong("a pause is of one `rule` or of one `patient`".to_owned())),
     };
     let until = end(&wanted, now)?;
-    let value = json!({"pause": {kind: name, "by": wanted.by, "why": wanted.why, "until": until}});
-    fits(&value)?;
-    Ok(Said { partition: None, value })
+    Said::to_all(json!({"pause": {kind: name, "by": wanted.by, "why": wanted.why, "until": until}}))
 }
 
 /// A `high` rule is paused only by who says that it is one.

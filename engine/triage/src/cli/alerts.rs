@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::run::Settings;
-use crate::http::{Question, ask};
+use crate::http::{PATIENCE, Question, ask};
 
 /// What `triage alerts` is told on the command line.
 #[derive(Debug, clap::Args)]
@@ -68,15 +68,16 @@ pub(super) struct At {
 }
 
 impl At {
-    fn ask(&self, question: Question<'_>) -> Result<(u16, String), Failure> {
+    pub(super) fn ask(&self, question: Question<'_>) -> Result<(u16, String), Failure> {
         let settings = Settings::of_web(self.config.clone(), self.listen.clone(), self.set.clone());
         let http = settings.read().map_err(|error| Failure::Usage(error.to_string()))?.http;
-        ask(http.listen, http.token.as_ref(), question).map_err(|error| Failure::World(error.to_string()))
+        ask(&http, question).map_err(|error| Failure::World(error.to_string()))
     }
 
     /// Says something; where it lies is printed.
     pub(super) fn say(&self, path: &str, body: &Value) -> Result<(), Failure> {
-        let question = Question { method: "POST", path, accept: "application/json", body: &body.to_string() };
+        let body = &body.to_string();
+        let question = Question { method: "POST", path, accept: "application/json", body, patience: PATIENCE };
         match self.ask(question)? {
             (202, answer) => {
                 print!("{answer}");
@@ -100,7 +101,7 @@ impl Show {
     fn run(&self) -> Result<(), Failure> {
         let accept = if self.json { "application/json" } else { "text/plain" };
         let path = format!("/alerts{}", self.query());
-        match self.at.ask(Question { method: "GET", path: &path, accept, body: "" })? {
+        match self.at.ask(Question { method: "GET", path: &path, accept, body: "", patience: PATIENCE })? {
             (200, answer) => {
                 print!("{answer}");
                 Ok(())

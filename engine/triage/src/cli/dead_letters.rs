@@ -28,7 +28,7 @@ enum Command {
 
 /// Where the broker is.
 #[derive(Debug, clap::Args)]
-pub(super) struct Broker {
+pub(crate) struct Broker {
     /// The brokers to begin with: `kafka.bootstrap_servers`
     #[arg(long, value_name = "HOST:PORT,…")]
     bootstrap_servers: Option<String>,
@@ -42,12 +42,13 @@ pub(super) struct Broker {
 
 impl Broker {
     /// Reads the configuration and starts the log, of which only what is wrong is shown.
-    fn configure(&self) -> Result<Config, Failure> {
+    pub(crate) fn configure(&self) -> Result<Config, Failure> {
         let settings = Settings::of_broker(self.config.clone(), self.bootstrap_servers.clone(), self.set.clone());
         let config = settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
         let log = LogConfig { level: "warn".to_owned(), ..config.log.clone() };
         logging::start(&log).map_err(|error| Failure::Usage(error.to_string()))?;
         crate::kafka::properties::check(&config.kafka).map_err(|error| Failure::Usage(error.to_string()))?;
+        config.kafka.tls.load().map_err(|error| Failure::World(error.to_string()))?;
         Ok(config)
     }
 }

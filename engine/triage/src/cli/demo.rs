@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::World(format!("there is no rules folder `{rules}`; name one with `--rules FOLDER`")));
     }
     let place = Place::new(args.data.as_deref()).map_err(world)?;
-    let broker = noida::kafka::spawn("127.0.0.1:0").map_err(world)?;
+    let broker = crate::embedded::spawn("127.0.0.1:0").map_err(world)?;
     let config = configuration(args, broker, &place.sqlite()).map_err(|error| Failure::Usage(error.to_string()))?;
     logging::start(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
     let stop = stop_on_signal()?;

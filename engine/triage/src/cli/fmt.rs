@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let source = Source::new(args.path, args.flags)?;
-    let RuleFiles { files, problems } = RuleFiles::read(&source.folder);
+    let RuleFiles { files, problems, .. } = RuleFiles::read(&source.folder);
     let mut diagnostics = problems;
     let mut changed = Vec::new();
     for (index, file) in files.iter().enumerate().filter(|(_, file)| source.covers(file)) {

@@ -16,6 +16,8 @@ use crate::gateway::simulation::{FaultKind, Simulation};
 use crate::gateway::table::Table;
 use crate::gateway::ward::{Extent, Ward};
 use crate::gateway::{self, GatewayError, Options, Status, file};
+use crate::shutdown::Shutdown;
+use crate::tls;
 
 /// How often progress is told where it cannot rewrite its line.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -172,6 +174,8 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 fn send(ward: &mut Ward, extent: Extent, args: &Args) -> Result<(), Failure> {
     let stop = stop_on_signal()?;
     let kafka = configuration(args).map_err(|error| Failure::Usage(error.to_string()))?.kafka;
+    kafka.tls.load().map_err(|error| Failure::World(error.to_string()))?;
+    tls::watch(vec![kafka.tls.clone()], Shutdown::new(), |_| {}).map_err(|error| Failure::World(error.to_string()))?;
     let options = Options { kafka, topic: args.topic.clone(), extent };
     let mut progress = Progress::new(ward.patients(), &args.topic);
     let status = gateway::send(ward, &options, &stop, &mut |status| progress.tell(status))?;

@@ -21,8 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
     let ask = if args.check { ask_check } else { ask_reload };
-    let outcome =
-        ask(config.http.listen, config.http.token.as_ref()).map_err(|error| Failure::World(error.to_string()))?;
+    let outcome = ask(&config.http).map_err(|error| Failure::World(error.to_string()))?;
     if args.json {
         let json = serde_json::to_string_pretty(&outcome).map_err(|error| Failure::World(error.to_string()))?;
         println!("{json}");

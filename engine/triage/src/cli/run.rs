@@ -18,6 +18,9 @@ use crate::shutdown::Shutdown;
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Settings,
+    /// Read what is stored from the beginning of its topics again, into an empty store or the one that is there
+    #[arg(long)]
+    rebuild_store: bool,
 }
 
 /// Flags that any subcommand with a configuration takes.
@@ -94,7 +97,7 @@ impl Settings {
             layers = layers.flag("rules.watch", "true");
         }
         for (key, text) in &self.set {
-            layers = layers.flag(key, text.as_str());
+            layers = layers.argument(key, text)?;
         }
         layers.build()
     }
@@ -106,7 +109,13 @@ fn text_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let config = args.settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut config = args.settings.read().map_err(|error| Failure::Usage(error.to_string()))?;
+    if args.rebuild_store && !config.store.is_used() {
+        return Err(Failure::Usage(
+            "`--rebuild-store` needs a store: `store.sqlite` or `store.mongodb.uri_file`".to_owned(),
+        ));
+    }
+    config.store.rebuild = args.rebuild_store;
     logging::start(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
     let shutdown = Shutdown::new();
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Failure::World(error.to_string()))?;

@@ -60,11 +60,11 @@ impl Source {
 
     /// Compiles the rule set.
     pub(crate) fn load(&self) -> Loaded {
-        let RuleFiles { files, problems } = RuleFiles::read(&self.folder);
+        let RuleFiles { files, problems, models } = RuleFiles::read(&self.folder);
         let mut diagnostics = problems;
         let mut compiled = None;
         if !files.is_empty() {
-            match compile_all(&files) {
+            match compile_all(&files, &models.reader()) {
                 Ok(mut all) => {
                     diagnostics.append(&mut all.warnings);
                     compiled = Some(all).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));

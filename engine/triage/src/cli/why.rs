@@ -1,6 +1,6 @@
 //! `triage why`: why a rule did or did not match a reading.
 
-use triage_core::explain::{ExplainError, Explanation};
+use triage_core::explain::{ExplainError, Explanation, Moved, ScoreExplanation};
 use triage_core::program::Limits;
 use triage_core::reading::Record;
 
@@ -53,6 +53,7 @@ fn print(explanation: &Explanation) {
             println!("{:<8}{indent}  {value}", "");
         }
     }
+    explanation.scores.iter().for_each(print_score);
     if explanation.remembers {
         println!("\njudged as the first reading of its patient: the rule looks back at earlier ones");
     }
@@ -60,6 +61,24 @@ fn print(explanation: &Explanation) {
         println!("\nto blame:");
         explanation.blame.iter().for_each(|blame| println!("  {blame}"));
     }
+}
+
+fn print_score(score: &ScoreExplanation) {
+    match score.value {
+        Some(value) => println!("\nscore {} = {value}", score.name),
+        None => println!("\nscore {} is unknown", score.name),
+    }
+    let Some(Moved { base, by }) = &score.moved else {
+        println!("  what goes in:");
+        score.inputs.iter().for_each(|input| println!("          {input}"));
+        return;
+    };
+    println!("  what goes in, and by how much it moves the score, in log odds:");
+    for (input, odds) in by {
+        println!("  {odds:+.3}  {input}");
+    }
+    println!("  {base:+.3}  before anything is known");
+    println!("  {:+.3}  together", base + by.iter().map(|(_, odds)| odds).sum::<f64>());
 }
 
 fn truth(truth: Option<bool>) -> &'static str {

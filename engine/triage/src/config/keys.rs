@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use mongodb::options::ConnectionString;
+use mongodb::options::{ConnectionString, Tls};
 
-use super::{Config, LogFormat, Secret};
+use super::retention::{DAY, kept};
+use super::{Config, LogFormat, Secret, SecurityProtocol};
+use crate::tls::Part;
 
 /// One key of the configuration, or of a section `T` of it that is there more than once.
 #[derive(Debug)]
@@ -58,6 +60,42 @@ pub static KEYS: &[Key] = &[
         |config, text| number(text, 0..=100).map(|number| config.kafka.replication = number),
     ),
     key(
+        "kafka.security_protocol",
+        "plaintext",
+        "`plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`: whether connections are encrypted, and whether somebody logs in",
+        |config, text| {
+            config.kafka.security_protocol = match text {
+                "plaintext" => SecurityProtocol::Plaintext,
+                "ssl" => SecurityProtocol::Ssl,
+                "sasl_plaintext" => SecurityProtocol::SaslPlaintext,
+                "sasl_ssl" => SecurityProtocol::SaslSsl,
+                _ => return Err("`plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`".to_owned()),
+            };
+            Ok(())
+        },
+    ),
+    key(
+        "kafka.ssl_ca_file",
+        "",
+        "a PEM file of the certificate authorities that the brokers' certificates are by",
+        |config, text| file(text).map(|path| config.kafka.tls.name(Part::Authorities, path)),
+    ),
+    key(
+        "kafka.ssl_certificate_file",
+        "",
+        "a PEM file with the client certificate that brokers are shown, and those between it and its authority",
+        |config, text| file(text).map(|path| config.kafka.tls.name(Part::Certificate, path)),
+    ),
+    key("kafka.ssl_key_file", "", "a PEM file with the key of that certificate", |config, text| {
+        file(text).map(|path| config.kafka.tls.name(Part::Key, path))
+    }),
+    key(
+        "kafka.ssl_key_password_file",
+        "",
+        "a file that holds the password of that key, if it has one",
+        |config, text| password_file(text).map(|path| config.kafka.tls.name(Part::Password, path)),
+    ),
+    key(
         "kafka.sasl_password_file",
         "",
         "a file that holds the password of `kafka.properties`' `sasl.username`",
@@ -71,9 +109,12 @@ pub static KEYS: &[Key] = &[
     key("rules.path", "rules/hospital", "the folder of `*.rules` files", |config, text| {
         required(text).map(|text| config.rules.path = PathBuf::from(text))
     }),
-    key("rules.watch", "false", "whether a changed rule file is taken up without being asked", |config, text| {
-        boolean(text).map(|watch| config.rules.watch = watch)
-    }),
+    key(
+        "rules.watch",
+        "false",
+        "whether a changed rule file, or a changed model that the rules name, is taken up without being asked",
+        |config, text| boolean(text).map(|watch| config.rules.watch = watch),
+    ),
     key("engine.workers", "0", "worker threads; 0 is one per core", |config, text| {
         number(text, 0..=1_024).map(|number| config.engine.workers = number)
     }),
@@ -130,8 +171,60 @@ pub static KEYS: &[Key] = &[
         Ok(())
     }),
     key("http.token_file", "", "a file that holds the token", |config, text| {
-        let Some(path) = optional(text) else { return Ok(()) };
-        secret_of(&path).and_then(|token| required(&token)).map(|token| config.http.token = Some(Secret::new(token)))
+        let Some(token) = token_of(text)? else { return Ok(()) };
+        config.http.token = Some(token);
+        Ok(())
+    }),
+    key(
+        "http.metrics_token_file",
+        "",
+        "a file that holds another token, which opens `/metrics` alone: for Prometheus",
+        |config, text| token_of(text).map(|token| config.http.metrics_token = token),
+    ),
+    key(
+        "http.tls_certificate_file",
+        "",
+        "a PEM file with the certificate of the web side, and those between it and its authority; empty: it speaks in the clear",
+        |config, text| file(text).map(|path| config.http.tls.name(Part::Certificate, path)),
+    ),
+    key("http.tls_key_file", "", "a PEM file with the key of that certificate", |config, text| {
+        file(text).map(|path| config.http.tls.name(Part::Key, path))
+    }),
+    key(
+        "http.tls_key_password_file",
+        "",
+        "a file that holds the password of that key, if it has one",
+        |config, text| password_file(text).map(|path| config.http.tls.name(Part::Password, path)),
+    ),
+    key(
+        "http.tls_client_ca_file",
+        "",
+        "a PEM file of certificate authorities: only who shows a certificate by one of them is answered",
+        |config, text| file(text).map(|path| config.http.tls.name(Part::Authorities, path)),
+    ),
+    key(
+        "http.tls_ca_file",
+        "",
+        "for the commands that ask the web side: a PEM file of the certificate authorities that its certificate is by",
+        |config, text| file(text).map(|path| config.http.asking.name(Part::Authorities, path)),
+    ),
+    key(
+        "http.tls_name",
+        "",
+        "for those commands: the name or address that the certificate of the web side is for; empty: the address of `http.listen`",
+        |config, text| {
+            config.http.name = optional(text);
+            Ok(())
+        },
+    ),
+    key(
+        "http.tls_client_certificate_file",
+        "",
+        "for those commands: a PEM file with the certificate that they show, where one is asked for",
+        |config, text| file(text).map(|path| config.http.asking.name(Part::Certificate, path)),
+    ),
+    key("http.tls_client_key_file", "", "a PEM file with the key of that certificate", |config, text| {
+        file(text).map(|path| config.http.asking.name(Part::Key, path))
     }),
     key(
         "store.sqlite",
@@ -155,6 +248,27 @@ pub static KEYS: &[Key] = &[
     key("store.mongodb.database", "Ehealth", "the database on the MongoDB server", |config, text| {
         required(text).map(|text| config.store.mongodb.database = text)
     }),
+    key(
+        "store.mongodb.tls_ca_file",
+        "",
+        "a PEM file of the certificate authorities that the server's certificate is by; the connection is encrypted then",
+        |config, text| file(text).map(|path| config.store.mongodb.tls.name(Part::Authorities, path)),
+    ),
+    key(
+        "store.mongodb.tls_certificate_file",
+        "",
+        "a PEM file with the client certificate that the server is shown, and those between it and its authority",
+        |config, text| file(text).map(|path| config.store.mongodb.tls.name(Part::Certificate, path)),
+    ),
+    key("store.mongodb.tls_key_file", "", "a PEM file with the key of that certificate", |config, text| {
+        file(text).map(|path| config.store.mongodb.tls.name(Part::Key, path))
+    }),
+    key(
+        "store.mongodb.tls_key_password_file",
+        "",
+        "a file that holds the password of that key, if it has one",
+        |config, text| password_file(text).map(|path| config.store.mongodb.tls.name(Part::Password, path)),
+    ),
     key("store.batch_documents", "1000", "the most documents of one write to the store", |config, text| {
         number(text, 1..=1_000_000).map(|number| config.store.batch_documents = number)
     }),
@@ -163,6 +277,16 @@ pub static KEYS: &[Key] = &[
     }),
     key("store.group", "triage-store", "the consumer group of the store", |config, text| {
         required(text).map(|text| config.store.group = text)
+    }),
+    key("store.sasl_username", "", "as whom the store logs in to Kafka; empty: as the engine", |config, text| {
+        config.store.sasl_username = optional(text);
+        Ok(())
+    }),
+    key("store.sasl_password_file", "", "a file that holds the password of `store.sasl_username`", |config, text| {
+        let Some(path) = optional(text) else { return Ok(()) };
+        let password = secret_of(&path).and_then(|password| required(&password))?;
+        config.store.sasl_password = Some(Secret::new(password));
+        Ok(())
     }),
     key("alerts.follow", "true", "whether this process knows which alerts are open: `GET /alerts`", |config, text| {
         boolean(text).map(|follow| config.alerts.follow = follow)
@@ -219,6 +343,39 @@ pub static KEYS: &[Key] = &[
                 .map(|skew| config.technical.clock_skew = skew)
         },
     ),
+    key("retention.readings", "7d", "how long readings stay on the stream; `forever` is for good", |config, text| {
+        kept(text, DAY).map(|kept| config.retention.readings = kept)
+    }),
+    key("retention.records", "7d", "how long derived records stay on their topics", |config, text| {
+        kept(text, DAY).map(|kept| config.retention.records = kept)
+    }),
+    key(
+        "retention.alerts",
+        "7d",
+        "how long every state of an alert stays on its topic, and how long a closed alert does; an open one stays",
+        |config, text| duration(text, DAY..=366 * DAY).map(|kept| config.retention.alerts = kept),
+    ),
+    key("retention.dead_letters", "30d", "how long dead letters stay, and those on their way back", |config, text| {
+        kept(text, DAY).map(|kept| config.retention.dead_letters = kept)
+    }),
+    key(
+        "retention.acknowledgements",
+        "35d",
+        "how long stays what people have said: acknowledgements, pauses, erasures",
+        |config, text| kept(text, 7 * DAY).map(|kept| config.retention.acknowledgements = kept),
+    ),
+    key(
+        "retention.journal",
+        "7d",
+        "how long entries stay on `triage-journal`: an outage that is longer costs the state",
+        |config, text| kept(text, DAY).map(|kept| config.retention.journal = kept),
+    ),
+    key(
+        "retention.documents",
+        "forever",
+        "how long documents stay in the store, by their `ts`; older ones are removed within the hour",
+        |config, text| kept(text, 7 * DAY).map(|kept| config.retention.documents = kept),
+    ),
     key("log.level", "info", "a level, or directives such as `info,triage=debug`", |config, text| {
         required(text).map(|text| config.log.level = text)
     }),
@@ -230,6 +387,15 @@ pub static KEYS: &[Key] = &[
         };
         Ok(())
     }),
+    key(
+        "log.access_file",
+        "",
+        "a file for the access log, a JSON object a line: who has looked at or changed what is a patient's; empty: in the log",
+        |config, text| {
+            config.log.access_file = optional(text).map(PathBuf::from);
+            Ok(())
+        },
+    ),
 ];
 
 impl Key {
@@ -258,22 +424,52 @@ fn optional(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// The token in a file, if one is named.
+fn token_of(path: &str) -> Result<Option<Secret>, String> {
+    let Some(path) = optional(path) else { return Ok(None) };
+    secret_of(&path).and_then(|token| required(&token)).map(|token| Some(Secret::new(token)))
+}
+
 /// What a file holds, without the line's end.
 pub(super) fn secret_of(path: &str) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("a file that can be read ({error})"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("a file that can be read, with the secret in it ({error})"))?;
     Ok(text.trim().to_owned())
+}
+
+/// The name of a file with certificates or a key. Who writes these themselves there is not to find them in the log.
+pub(super) fn file(text: &str) -> Result<Option<PathBuf>, String> {
+    if text.contains("-----BEGIN") {
+        return Err("the name of a file, and not what belongs into it".to_owned());
+    }
+    Ok(optional(text).map(PathBuf::from))
+}
+
+/// The name of a file with a password, which is read with the key.
+fn password_file(text: &str) -> Result<Option<PathBuf>, String> {
+    let Some(path) = file(text)? else { return Ok(None) };
+    secret_of(text).and_then(|password| required(&password)).map(|_| Some(path))
 }
 
 /// The driver's own words are not told: they quote what is wrong, which may be the password.
 fn connection_string(text: &str) -> Result<Option<Secret>, String> {
     let Some(uri) = optional(text) else { return Ok(None) };
     match ConnectionString::parse(&uri) {
+        Ok(parsed) if names_certificates(&parsed) => {
+            Err("without `tlsCAFile` and `tlsCertificateKeyFile`: name those files by `store.mongodb.tls_ca_file`, \
+                 `store.mongodb.tls_certificate_file` and `store.mongodb.tls_key_file`, where new ones are taken up"
+                .to_owned())
+        }
         Ok(_) => Ok(Some(Secret::new(uri))),
         Err(_) => Err("a connection string such as `mongodb://user:password@host:27017/?authSource=admin`, \
                        percent-encoded where a password has other signs than letters and digits \
                        (instead of `mongodb+srv`, list the hosts)"
             .to_owned()),
     }
+}
+
+fn names_certificates(uri: &ConnectionString) -> bool {
+    matches!(&uri.tls, Some(Tls::Enabled(tls)) if tls.ca_file_path.is_some() || tls.cert_key_file_path.is_some())
 }
 
 fn parsed<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {

@@ -6,7 +6,8 @@ use triage_core::diagnostic::nearest;
 
 use super::keys::{KEYS, PROPERTIES};
 use super::webhook::{WEBHOOK, WEBHOOK_KEYS, WebhookConfig};
-use super::{Config, Secret};
+use super::{Config, HttpConfig, Secret, secret};
+use crate::tls::{Credentials, Part, Use};
 
 /// What is wrong with a configuration. No variant shows a secret.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,18 @@ pub enum ConfigError {
         /// `, not …`, or nothing for a secret.
         given: String,
     },
+    /// A secret stands where others see it.
+    #[error("{source_name}: `{key}` is a secret, and others see it {seen}: {way_out}")]
+    MisplacedSecret {
+        /// The file, or `command line`.
+        source_name: String,
+        /// As it was written.
+        key: String,
+        /// Where.
+        seen: &'static str,
+        /// What to do instead.
+        way_out: String,
+    },
     /// A webhook is said half.
     #[error("the webhook of `{topic}` needs `webhook.{topic}.{key}`")]
     HalfAWebhook {
@@ -57,9 +70,36 @@ pub enum ConfigError {
         /// The key that is not set.
         key: &'static str,
     },
+    /// Something does not stay for as long as it is needed.
+    #[error("`{key}` must be {least}")]
+    ShortRetention {
+        /// The key.
+        key: &'static str,
+        /// The least, and why.
+        least: String,
+    },
     /// Documents go to one store.
     #[error("`store.sqlite` and `store.mongodb.uri` are both set: documents go to one store, unset the other")]
     TwoStores,
+    /// A name without a password, or the other way round.
+    #[error("`store.sasl_username` and `store.sasl_password_file` go together: set both, or neither")]
+    HalfAUser,
+    /// The token for metrics opens everything, or nothing does.
+    #[error(
+        "`http.metrics_token_file` needs another token beside it that opens the other pages, in `http.token_file`: {0}"
+    )]
+    MetricsToken(&'static str),
+    /// A certificate, or what belongs to it, is missing.
+    #[error("`{set}` needs `{missing}` beside it")]
+    HalfACertificate {
+        /// The key that is set.
+        set: String,
+        /// The key that is not.
+        missing: String,
+    },
+    /// Certificates are named for connections that are not encrypted.
+    #[error("`{0}` is of no use while `kafka.security_protocol` is `{1}`: set that to `ssl` or `sasl_ssl`")]
+    NotEncrypted(String, &'static str),
 }
 
 /// Settings in the order in which they apply.
@@ -92,7 +132,7 @@ impl Layers {
     /// Adds a file.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, or has a value that no key takes.
+    /// The file cannot be read, is not TOML, or has a secret or a value that no key takes.
     pub fn file(mut self, path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
@@ -115,6 +155,15 @@ impl Layers {
             self.settings.push(Setting { source: "environment".to_owned(), written: name, path, text });
         }
         Ok(self)
+    }
+
+    /// Adds what somebody typed.
+    ///
+    /// # Errors
+    /// It is a secret: the list of processes shows the command line.
+    pub fn argument(self, path: &str, text: &str) -> Result<Self, ConfigError> {
+        refuse_secret("command line", path, text, "in the list of processes")?;
+        Ok(self.flag(path, text))
     }
 
     /// Adds one flag.
@@ -141,6 +190,14 @@ impl Layers {
         if config.store.sqlite.is_some() && config.store.mongodb.uri.is_some() {
             return Err(ConfigError::TwoStores);
         }
+        if config.store.sasl_username.is_some() != config.store.sasl_password.is_some() {
+            return Err(ConfigError::HalfAUser);
+        }
+        check_tokens(&config.http)?;
+        check_certificates(&config)?;
+        if let Some((key, least)) = config.retention.fault(config.engine.snapshot_age) {
+            return Err(ConfigError::ShortRetention { key, least });
+        }
         for (topic, webhook) in &config.webhooks {
             let half = |key| ConfigError::HalfAWebhook { topic: topic.clone(), key };
             webhook.url.as_ref().ok_or_else(|| half("url"))?;
@@ -158,6 +215,7 @@ impl Layers {
             }
             let text = text_of(value)
                 .ok_or_else(|| bad(source, &path, "", "a text, a number, `true`, `false` or a list of texts".into()))?;
+            refuse_secret(source, &path, &text, "wherever this file is kept, copied or shown")?;
             self.settings.push(Setting { source: source.to_owned(), written: path.clone(), path, text });
         }
         Ok(())
@@ -198,8 +256,8 @@ impl Setting {
         let Some(key) = KEYS.iter().find(|key| key.path == self.path) else {
             return Err(unknown(&self.source, &self.written, meant(&self.path)));
         };
-        let given = if key.is_secret() { "" } else { self.text.as_str() };
-        key.read(config, &self.text).map_err(|expected| bad(&self.source, &self.written, given, expected))
+        key.read(config, &self.text)
+            .map_err(|expected| bad(&self.source, &self.written, self.shown(key.is_secret()), expected))
     }
 
     /// `rest` is a topic, which may have dots in it, and a key.
@@ -214,16 +272,71 @@ impl Setting {
         };
         let wrong = |given: &str, expected| bad(&self.source, &self.written, given, expected);
         if !config.webhooks.contains_key(topic) {
-            let mut webhook = WebhookConfig::default();
+            let mut webhook = WebhookConfig::new(topic);
             for key in WEBHOOK_KEYS {
                 key.read(&mut webhook, key.default).map_err(|expected| wrong(key.default, expected))?;
             }
             config.webhooks.insert(topic.to_owned(), webhook);
         }
         let Some(webhook) = config.webhooks.get_mut(topic) else { return Ok(()) };
-        let given = if key.is_secret() { "" } else { self.text.as_str() };
-        key.read(webhook, &self.text).map_err(|expected| wrong(given, expected))
+        key.read(webhook, &self.text).map_err(|expected| wrong(self.shown(key.is_secret()), expected))
     }
+
+    /// The value as a refusal may tell it. Who takes `token_file` for `token` has written the secret there.
+    fn shown(&self, is_secret: bool) -> &str {
+        let is_hidden = is_secret || (self.path.ends_with("_file") && !secret::is_a_place(&self.text));
+        if is_hidden { "" } else { &self.text }
+    }
+}
+
+/// Whoever reads metrics is to do nothing else.
+fn check_tokens(http: &HttpConfig) -> Result<(), ConfigError> {
+    match (&http.token, &http.metrics_token) {
+        (None, Some(_)) => Err(ConfigError::MetricsToken("there is none, and every page would be open")),
+        (Some(token), Some(of_metrics)) if token == of_metrics => Err(ConfigError::MetricsToken("they are the same")),
+        _ => Ok(()),
+    }
+}
+
+fn check_certificates(config: &Config) -> Result<(), ConfigError> {
+    let (protocol, kafka) = (config.kafka.security_protocol, &config.kafka.tls);
+    if protocol.is_encrypted() && !kafka.has(Part::Authorities) {
+        let missing = Use::Kafka.setting(Part::Authorities);
+        return Err(ConfigError::HalfACertificate { set: "kafka.security_protocol".to_owned(), missing });
+    }
+    if let Some(part) = [Part::Authorities, Part::Certificate, Part::Key].into_iter().find(|part| kafka.has(*part))
+        && !protocol.is_encrypted()
+    {
+        return Err(ConfigError::NotEncrypted(Use::Kafka.setting(part), protocol.as_str()));
+    }
+    for credentials in [kafka, &config.store.mongodb.tls, &config.http.tls, &config.http.asking] {
+        refuse_half(credentials)?;
+    }
+    let http = &config.http.tls;
+    if http.has(Part::Authorities) && !http.has(Part::Certificate) {
+        return Err(half_a_certificate(http, Part::Authorities, Part::Certificate));
+    }
+    Ok(())
+}
+
+/// A certificate and its key go together, and a password has a key that it is of.
+fn refuse_half(credentials: &Credentials) -> Result<(), ConfigError> {
+    for (set, needed) in [(Part::Certificate, Part::Key), (Part::Key, Part::Certificate), (Part::Password, Part::Key)] {
+        if credentials.has(set) && !credentials.has(needed) {
+            return Err(half_a_certificate(credentials, set, needed));
+        }
+    }
+    Ok(())
+}
+
+fn half_a_certificate(credentials: &Credentials, set: Part, missing: Part) -> ConfigError {
+    let setting = |part| credentials.used_for().setting(part);
+    ConfigError::HalfACertificate { set: setting(set), missing: setting(missing) }
+}
+
+fn refuse_secret(source: &str, path: &str, text: &str, seen: &'static str) -> Result<(), ConfigError> {
+    let Some(way_out) = secret::place_of(path, text) else { return Ok(()) };
+    Err(ConfigError::MisplacedSecret { source_name: source.to_owned(), key: path.to_owned(), seen, way_out })
 }
 
 /// The key that `path` was probably meant to be: near as a whole, or with a last part of that name in another section.

@@ -1,7 +1,6 @@
 //! `[webhook.<topic>]`: where the alerts of a topic are sent besides Kafka, and the keys that say it.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
 
 use super::Secret;
-use super::keys::{Key, duration, key, secret_of};
+use super::keys::{Key, duration, file, key, secret_of};
+use crate::tls::{Credentials, Part, Use};
 
 /// The sections of webhooks; each is followed by a topic and a key.
 pub(super) const WEBHOOK: &str = "webhook.";
@@ -21,18 +21,31 @@ const SHORTEST_SECRET: usize = 24;
 const A_SECRET: &str = "a secret of 24 bytes or more, such as `whsec_` and what `openssl rand -base64 32` prints";
 
 /// Where the alerts of one topic are sent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct WebhookConfig {
     /// Where to; required.
     pub url: Option<WebhookUrl>,
     /// What deliveries are signed with; required.
     pub secret: Option<Secret>,
     /// Certificate authorities besides the public ones, as PEM.
-    pub ca_file: Option<PathBuf>,
+    pub tls: Credentials,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How long an alert is tried before it is a dead letter.
     pub give_up_after: Duration,
+}
+
+impl WebhookConfig {
+    /// Of which nothing is said yet.
+    pub(super) fn new(topic: &str) -> Self {
+        Self {
+            url: None,
+            secret: None,
+            tls: Credentials::new(Use::Webhook(topic.to_owned())),
+            timeout: Duration::ZERO,
+            give_up_after: Duration::ZERO,
+        }
+    }
 }
 
 /// An address of a webhook. Its path and query may hold a token, so that only the host is shown.
@@ -103,10 +116,7 @@ pub static WEBHOOK_KEYS: &[Key<WebhookConfig>] = &[
         "ca_file",
         "",
         "a PEM file of certificate authorities that are trusted besides the public ones",
-        |webhook, text| {
-            webhook.ca_file = (!text.is_empty()).then(|| PathBuf::from(text));
-            Ok(())
-        },
+        |webhook, text| file(text).map(|path| webhook.tls.name(Part::Authorities, path)),
     ),
     key("timeout", "15s", "how long one attempt may take, from the connection to the answer", |webhook, text| {
         duration(text, Duration::from_millis(100)..=Duration::from_mins(2)).map(|timeout| webhook.timeout = timeout)

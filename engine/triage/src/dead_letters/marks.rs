@@ -8,6 +8,7 @@ use rdkafka::message::Message;
 
 use super::letter::Letter;
 use super::{DeadLetterError, read_all};
+use crate::access::operator;
 use crate::kafka::records::Records;
 use crate::kafka::topics::DEAD_LETTERS_RESENT;
 
@@ -32,8 +33,6 @@ impl Marks {
 
 /// Who sends a letter again, when (milliseconds since 1970), and where to, as JSON.
 pub(super) fn mark(to: &str) -> String {
-    let host = gethostname::gethostname().to_string_lossy().into_owned();
-    let by = std::env::var("USER").map_or_else(|_| host.clone(), |user| format!("{user}@{host}"));
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    serde_json::json!({ "by": by, "at": at, "to": to }).to_string()
+    serde_json::json!({ "by": operator(), "at": at, "to": to }).to_string()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rdkafka::message::OwnedHeaders;
 use triage_core::diagnostic::Style;
+use triage_core::program::Program;
 
 use super::filter::Filter;
 use super::header;
@@ -14,6 +15,7 @@ use super::letter::{Letter, Place};
 use super::marks::{Marks, mark};
 use super::{DeadLetterError, LARGEST, Stage, read_all};
 use crate::config::Config;
+use crate::erase::erased::Erased;
 use crate::kafka::properties;
 use crate::kafka::records::Records;
 use crate::kafka::topics::{
@@ -51,13 +53,15 @@ pub(crate) fn resend(
     mut progress: impl FnMut(&Report),
 ) -> Result<Report, DeadLetterError> {
     let records = Records::new(&config.kafka)?;
-    let stream = stream(config, &records)?;
+    let program = program(config, &records)?;
+    let stream = program.stream().to_owned();
     if records.partitions(DEAD_LETTERS)? == 0 {
         return Ok(Report::default());
     }
     let transactions = if dry_run { None } else { Some(open(config, records.partitions(&stream)?)?) };
     // After the id is taken over: nobody else can send and mark any more.
-    let marks = Marks::read(&records)?;
+    let (marks, erased) = (Marks::read(&records)?, Erased::read(&records, &program)?);
+    let field = program.key_field().unwrap_or("patient");
     let mut resend = Resend { stream, transactions, report: Report::default(), waiting: Vec::new(), bytes: 0 };
     read_all(&records, DEAD_LETTERS, |message| {
         let letter = Letter::new(message);
@@ -66,6 +70,12 @@ pub(crate) fn resend(
         }
         if marks.has(&letter) {
             resend.report.before += 1;
+            return Ok(());
+        }
+        let value = letter.value.as_deref().unwrap_or_default();
+        let (key, time) = (letter.key.as_deref(), letter.timestamp);
+        if [field, "patient"].iter().any(|field| erased.covers(field, key, value, time)) {
+            *resend.report.never.entry("the patient has been erased since".to_owned()).or_default() += 1;
             return Ok(());
         }
         if resend.take(letter)? {
@@ -78,14 +88,14 @@ pub(crate) fn resend(
 }
 
 /// The stream is what the published rules say, not what a letter says.
-fn stream(config: &Config, records: &Records) -> Result<String, DeadLetterError> {
+fn program(config: &Config, records: &Records) -> Result<Program, DeadLetterError> {
     let none = || DeadLetterError::NoRules(config.kafka.group.clone());
     if records.partitions(RULE_SETS)? == 0 {
         return Err(none());
     }
     let published = published::latest(config)?.ok_or_else(none)?;
     let compiled = published.compile().map_err(|rejected| DeadLetterError::Rules(rejected.render(Style::Plain)))?;
-    Ok(compiled.program.stream().to_owned())
+    Ok(compiled.program)
 }
 
 fn open(config: &Config, partitions: i32) -> Result<Transactions, DeadLetterError> {
@@ -163,7 +173,7 @@ impl Resend {
         let Some(transactions) = &self.transactions else { return Ok(()) };
         transactions.begin()?;
         let result = self.hand_over(letters, transactions);
-        if matches!(result, Err(TransactionError::Abort(_))) {
+        if matches!(result, Err(TransactionError::Abort(_) | TransactionError::Denied { .. })) {
             transactions.abort()?;
         }
         result

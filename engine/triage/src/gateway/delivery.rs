@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::Status;
+use crate::kafka::rights::explained_on;
 
 /// Counts of answers, and the broker's state as last heard.
 #[derive(Debug, Default)]
@@ -58,7 +60,7 @@ impl ProducerContext for DeliveryContext {
     fn delivery(&self, result: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {
         match result {
             Ok(_) => self.0.delivered(),
-            Err((error, _)) => self.0.failed(error.to_string()),
+            Err((error, message)) => self.0.failed(explained_on(error, message.topic())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A request to an answer. Knows nothing of sockets.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMa
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::access::Asked;
 use super::alerts;
 use crate::alerts::Speaker;
 use crate::config::Secret;
@@ -56,13 +58,26 @@ pub(crate) struct Site {
 pub(super) type Answer = Response<Full<Bytes>>;
 
 impl Site {
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answer
+    pub(crate) async fn answer<B>(&self, request: Request<B>, from: SocketAddr) -> Answer
+    where
+        B: Body,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let asked = Asked::new(request.method(), request.uri(), from);
+        let mut words = Bytes::new();
+        let answer = self.answered(request, &mut words).await;
+        asked.answered(&words, self.shared.config.http.token.is_some(), answer.status());
+        answer
+    }
+
+    /// What somebody has said is put into `words`.
+    async fn answered<B>(&self, request: Request<B>, words: &mut Bytes) -> Answer
     where
         B: Body,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let path = request.uri().path();
-        if path != "/healthz" && !self.is_allowed(request.headers()) {
+        if path != "/healthz" && !self.is_allowed(path, request.headers()) {
             let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
             answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return answer;
@@ -82,7 +97,10 @@ impl Site {
         let (head, body) = request.into_parts();
         match head.uri.path() {
             path @ ("/alerts/acknowledge" | "/alerts/pause") => match read(&head.headers, body).await {
-                Ok(body) => alerts::say(self, path, &body).await,
+                Ok(body) => {
+                    words.clone_from(&body);
+                    alerts::say(self, path, &body).await
+                }
                 Err(refused) => refused,
             },
             "/alerts" => alerts::open(self, head.uri.query().unwrap_or_default(), &head.headers),
@@ -102,10 +120,13 @@ impl Site {
         }
     }
 
-    fn is_allowed(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.shared.config.http.token else { return true };
-        let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        given.and_then(|given| given.strip_prefix(b"Bearer ")).is_some_and(|given| is_same(given, token))
+    /// One token opens every page, the other `/metrics` alone.
+    fn is_allowed(&self, path: &str, headers: &HeaderMap) -> bool {
+        let http = &self.shared.config.http;
+        let Some(token) = &http.token else { return true };
+        let of_metrics = http.metrics_token.as_ref().filter(|_| path == "/metrics");
+        let given = headers.get(AUTHORIZATION).and_then(|given| given.as_bytes().strip_prefix(b"Bearer "));
+        given.is_some_and(|given| is_same(given, token) || of_metrics.is_some_and(|token| is_same(given, token)))
     }
 
     fn metrics(&self) -> Answer {

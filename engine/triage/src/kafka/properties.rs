@@ -40,6 +40,16 @@ const OURS: &[(&str, &str)] = &[
     ("enable.partition.eof", "the time of an idle stream goes by the ends of its partitions"),
     ("statistics.interval.ms", "the lag is measured with it"),
     ("partitioner", "every output goes to the number of its reading's partition"),
+    ("security.protocol", "it is `kafka.security_protocol`"),
+    ("ssl.ca.location", "it is `kafka.ssl_ca_file`, where new certificates are taken up"),
+    ("ssl.ca.pem", "it is `kafka.ssl_ca_file`, where new certificates are taken up"),
+    ("ssl.certificate.location", "it is `kafka.ssl_certificate_file`, where new certificates are taken up"),
+    ("ssl.certificate.pem", "it is `kafka.ssl_certificate_file`, where new certificates are taken up"),
+    ("ssl.key.location", "it is `kafka.ssl_key_file`, where new keys are taken up"),
+    ("ssl.key.pem", "it is `kafka.ssl_key_file`, where new keys are taken up"),
+    ("ssl.key.password", "it is `kafka.ssl_key_password_file`"),
+    ("ssl.keystore.location", "it is `kafka.ssl_certificate_file` and `kafka.ssl_key_file`, in PEM"),
+    ("ssl.keystore.password", "it is `kafka.ssl_key_password_file`"),
 ];
 
 /// Properties that only a consumer knows; librdkafka warns when a producer is given one.
@@ -179,6 +189,18 @@ fn add_common(properties: &mut ClientConfig, config: &KafkaConfig, keep: impl Fn
         properties.set(name.as_str(), value.expose());
     }
     properties.set("bootstrap.servers", &config.bootstrap_servers);
+    properties.set("security.protocol", config.security_protocol.as_str());
+    let material = config.tls.material();
+    let pem = [
+        ("ssl.ca.pem", material.authorities_pem()),
+        ("ssl.certificate.pem", material.chain_pem()),
+        ("ssl.key.pem", material.key_pem()),
+    ];
+    for (name, pem) in pem {
+        if let Some(pem) = pem {
+            properties.set(name, pem.expose());
+        }
+    }
     properties.set_log_level(RDKafkaLogLevel::Warning);
 }
 

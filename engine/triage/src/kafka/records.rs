@@ -66,9 +66,19 @@ impl Records {
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self, ReadError> {
         let mut properties = properties::consumer(config);
         properties.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
+        // What is read has an end. A fetch that waits at the end of one partition would hold up the next.
+        properties.set("fetch.wait.max.ms", "10");
         let committed = properties.create_with_context(Logged)?;
         let ends = properties.set("isolation.level", "read_uncommitted").create_with_context(Logged)?;
         Ok(Self { committed, ends })
+    }
+
+    /// All topics that this user may see, in order.
+    pub(crate) fn topics(&self) -> Result<Vec<String>, ReadError> {
+        let metadata = self.ends.fetch_metadata(None, PATIENCE)?;
+        let mut topics: Vec<String> = metadata.topics().iter().map(|topic| topic.name().to_owned()).collect();
+        topics.sort();
+        Ok(topics)
     }
 
     /// How many partitions the topic has; 0 if it is not there.

@@ -4,21 +4,24 @@
 
 mod admin;
 mod fault;
+mod lifetime;
+mod retention;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::error::KafkaError;
 use triage_core::program::Program;
 
+use super::lasting::Lasting;
 use super::logged::Logged;
 use super::properties;
 use super::rights::explained;
-use crate::config::{Config, KafkaConfig};
+use crate::config::{Config, KafkaConfig, RetentionConfig, needed_by_state};
 use admin::Admin;
 pub(crate) use fault::Fault;
 use fault::{Needed, Settings, Use};
+pub(crate) use lifetime::{Gone, Lifetime};
 
 /// Where records go that are no readings.
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
@@ -56,15 +59,20 @@ pub(crate) const RULE_SETS: &str = "rule-sets";
 /// Whatever comes before the name of a topic in that of its alerts' topic.
 const ALERTS: &str = "alerts.";
 
-/// Seven days: longer than any reader of alerts is away. For so long every state of an alert stays, and a closed one at all.
-pub(crate) const ALERTS_KEPT: Duration = Duration::from_hours(7 * 24);
-
 /// Why the topics are not as they must be.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// The broker does not answer, or not well.
     #[error("the broker does not answer: {}", explained(.0))]
     Broker(KafkaError),
+    /// The broker does not let us in.
+    #[error(
+        "the broker refuses the user or the password of `{0}`: see `kafka.properties`' `sasl.username` and `kafka.sasl_password_file`"
+    )]
+    Login(String),
+    /// There is no encrypted connection.
+    #[error("no encrypted connection to the broker: {0}")]
+    Encryption(String),
     /// The runtime that waits for the broker cannot be made.
     #[error("cannot wait for the broker: {0}")]
     Runtime(std::io::Error),
@@ -93,7 +101,12 @@ fn in_one_line(faults: &[Fault]) -> String {
 impl TopicError {
     /// Whether waiting may help.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Broker(_) | Self::Hidden(_))
+        matches!(self, Self::Broker(_) | Self::Login(_) | Self::Encryption(_) | Self::Hidden(_))
+    }
+
+    /// Whether somebody has to do something, though waiting may help too.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Login(_) | Self::Encryption(_))
     }
 }
 
@@ -108,7 +121,7 @@ pub(crate) struct Layout {
 
 /// Makes and checks topics. One client for the life of the engine: making one takes longer than all it asks.
 pub(crate) struct Topics {
-    client: AdminClient<Logged>,
+    client: Lasting<AdminClient<Logged>>,
 }
 
 impl std::fmt::Debug for Topics {
@@ -119,12 +132,17 @@ impl std::fmt::Debug for Topics {
 
 impl Topics {
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self, TopicError> {
-        Ok(Self { client: properties::plain(config).create_with_context(Logged).map_err(TopicError::Broker)? })
+        let client = Lasting::new(config, |config| properties::plain(config).create_with_context(Logged));
+        Ok(Self { client: client.map_err(TopicError::Broker)? })
+    }
+
+    fn admin<'a>(&self, config: &'a Config) -> Result<Admin<'a>, TopicError> {
+        Admin::new(self.client.get().map_err(TopicError::Broker)?, config)
     }
 
     /// Makes the topic of rule sets if it is missing, and checks it otherwise. Blocks.
     pub(crate) fn ensure_rule_sets(&self, config: &Config) -> Result<(), TopicError> {
-        let admin = Admin::new(&self.client, config)?;
+        let admin = self.admin(config)?;
         if !admin.partitions()?.contains_key(RULE_SETS) {
             return admin.make(RULE_SETS, 1, &[("cleanup.policy", "compact")]);
         }
@@ -135,7 +153,7 @@ impl Topics {
 
     /// Makes the topics that dead letters are sent again by, if they are missing. Blocks.
     pub(crate) fn ensure_resent(&self, config: &Config, partitions: i32) -> Result<(), TopicError> {
-        let admin = Admin::new(&self.client, config)?;
+        let admin = self.admin(config)?;
         let there = admin.partitions()?;
         if !there.contains_key(DEAD_LETTERS_RESENT) {
             admin.make(DEAD_LETTERS_RESENT, 1, &[("cleanup.policy", "compact")])?;
@@ -143,7 +161,9 @@ impl Topics {
         for topic in [RESENT_DOCUMENTS, RESENT_ALERTS].into_iter().filter(|topic| !there.contains_key(*topic)) {
             let limit = admin.settings(&[DEAD_LETTERS.to_owned()])?.remove(DEAD_LETTERS).unwrap_or_default().limit();
             let limit = limit.map(|limit| limit.to_string());
-            let properties: Vec<_> = limit.iter().map(|limit| ("max.message.bytes", limit.as_str())).collect();
+            let (_, kept) = retention::settings(Use::DeadLetters, &config.retention);
+            let mut properties: Vec<_> = kept.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            properties.extend(limit.iter().map(|limit| ("max.message.bytes", limit.as_str())));
             admin.make(topic, partitions, &properties)?;
         }
         Ok(())
@@ -151,10 +171,12 @@ impl Topics {
 
     /// Makes what is missing of the topics that `program` reads or writes, and checks the others. Blocks.
     pub(crate) fn ensure(&self, config: &Config, program: &Program) -> Result<Layout, TopicError> {
-        let admin = Admin::new(&self.client, config)?;
+        let admin = self.admin(config)?;
         let survey = survey(&admin, program)?;
         if !survey.partitions.contains_key(program.stream()) {
-            admin.make(program.stream(), survey.needed.partitions, &[])?;
+            let (_, kept) = retention::settings(Use::Stream, &config.retention);
+            let properties: Vec<_> = kept.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            admin.make(program.stream(), survey.needed.partitions, &properties)?;
         }
         let faults = survey.faults(config.engine.max_record_bytes);
         if !faults.is_empty() {
@@ -167,7 +189,7 @@ impl Topics {
                  perhaps because this user lacks the right `DescribeConfigs` on it"
             );
         }
-        for warning in survey.warnings() {
+        for warning in survey.warnings(&config.retention) {
             tracing::warn!("{warning}");
         }
         for (topic, purpose) in survey.missing() {
@@ -176,9 +198,20 @@ impl Topics {
         Ok(Layout { largest_record: survey.needed.roomy(), partitions: survey.needed.partitions })
     }
 
+    /// How topics forget, by name. Blocks.
+    pub(crate) fn lifetimes(
+        &self,
+        config: &Config,
+        topics: &[String],
+    ) -> Result<BTreeMap<String, Lifetime>, TopicError> {
+        let told = self.admin(config)?.settings(topics)?;
+        let lifetime = |topic: &String| told.get(topic).map_or(Lifetime::Untold, Lifetime::of);
+        Ok(topics.iter().map(|topic| (topic.clone(), lifetime(topic))).collect())
+    }
+
     /// Looks whether all is still as it must be; makes nothing.
     pub(crate) fn look(&self, config: &Config, program: &Program) -> Result<(), TopicError> {
-        let survey = survey(&Admin::new(&self.client, config)?, program)?;
+        let survey = survey(&self.admin(config)?, program)?;
         let mut faults = survey.faults(config.engine.max_record_bytes);
         let stream = [program.stream().to_owned()].into_iter().filter(|stream| !survey.partitions.contains_key(stream));
         let outputs = survey.missing().map(|(topic, _)| topic.clone());
@@ -236,7 +269,8 @@ fn survey(admin: &Admin<'_>, program: &Program) -> Result<Survey, TopicError> {
     let untold = there.into_iter().filter(|topic| !settings.contains_key(topic)).collect();
     let stream = settings.remove(program.stream()).unwrap_or_default();
     let has = partitions.get(program.stream()).copied().unwrap_or(admin.config.kafka.partitions);
-    Ok(Survey { outputs, partitions, settings, untold, needed: Needed::new(program.stream(), has, stream) })
+    let state = program.keeps_state().then(|| needed_by_state(admin.config.engine.snapshot_age));
+    Ok(Survey { outputs, partitions, settings, untold, needed: Needed::new(program.stream(), has, stream, state) })
 }
 
 impl Survey {
@@ -254,25 +288,29 @@ impl Survey {
         faults
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn warnings(&self, retention: &RetentionConfig) -> Vec<String> {
         let stream = (self.needed.stream.clone(), Use::Stream);
         let uses = self.outputs.iter().chain([&stream]);
         let settings = |topic: &String| {
             if topic == &self.needed.stream { Some(&self.needed.settings) } else { self.settings.get(topic) }
         };
-        uses.filter_map(|(topic, purpose)| settings(topic)?.warning(topic, *purpose)).collect()
+        let told = uses.filter_map(|(topic, purpose)| Some((topic, *purpose, settings(topic)?)));
+        let told = told.flat_map(|(topic, purpose, has)| {
+            let unwise = has.warning(topic, purpose);
+            unwise.into_iter().chain(retention::difference(topic, purpose, has, retention))
+        });
+        told.collect()
     }
 }
 
 fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) -> Result<(), TopicError> {
-    let (limit, lag) = (needed.roomy().to_string(), ALERTS_KEPT.as_millis().to_string());
+    let limit = needed.roomy().to_string();
+    let (_, kept) = retention::settings(purpose, &admin.config.retention);
     let mut properties = vec![("max.message.bytes", limit.as_str())];
     properties.extend(needed.settings.time_limits());
+    properties.extend(kept.iter().map(|(name, value)| (*name, value.as_str())));
     match purpose {
-        Use::Alerts | Use::TechnicalAlerts => {
-            properties.extend([("cleanup.policy", "compact"), ("min.compaction.lag.ms", lag.as_str())]);
-        }
-        Use::Snapshots => properties.push(("cleanup.policy", "compact")),
+        Use::Alerts | Use::TechnicalAlerts | Use::Snapshots => properties.push(("cleanup.policy", "compact")),
         // The broker's time beside ours says how far our clock is off.
         Use::Heartbeat => {
             properties.extend([("retention.ms", HEARTBEAT_RETENTION_MS), ("message.timestamp.type", "LogAppendTime")]);

@@ -12,7 +12,7 @@ use rdkafka::message::{DeliveryResult, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::rights::explained;
+use super::rights::{explained, explained_on, is_of_a_topic};
 use super::topics::JOURNAL;
 
 /// How long a step of the protocol may take before it counts as failed.
@@ -24,6 +24,14 @@ pub(crate) enum TransactionError {
     /// The transaction is to be aborted; the same clients can go on with the same records.
     #[error("the transaction must be aborted: {}", explained(.0))]
     Abort(KafkaError),
+    /// The transaction is to be aborted: this user may not write to a topic.
+    #[error("the transaction must be aborted: {}", explained_on(.error, .topic))]
+    Denied {
+        /// The topic.
+        topic: String,
+        /// The broker's words.
+        error: KafkaError,
+    },
     /// The clients are of no more use: fenced, or in a state that nobody can know.
     #[error("the clients must start again: {}", explained(.0))]
     Restart(KafkaError),
@@ -107,6 +115,10 @@ impl Transactions {
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
+        self.commit_with(offsets, group).map_err(|error| self.with_topic(error))
+    }
+
+    fn commit_with(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> Result<(), TransactionError> {
         self.acknowledged().map_err(|error| self.told_by_transaction(error))?;
         self.producer.send_offsets_to_transaction(offsets, group, PATIENCE).map_err(classify)?;
         self.commit_retrying()
@@ -117,9 +129,9 @@ impl Transactions {
         let result = self.commit_retrying();
         match self.producer.context().take_failed() {
             Some(code) if result.is_err() && code != RDKafkaErrorCode::PurgeQueue => {
-                Err(TransactionError::Abort(KafkaError::MessageProduction(code)))
+                Err(self.with_topic(TransactionError::Abort(KafkaError::MessageProduction(code))))
             }
-            _ => result,
+            _ => result.map_err(|error| self.with_topic(error)),
         }
     }
 
@@ -143,6 +155,15 @@ impl Transactions {
                 self.producer.commit_transaction(PATIENCE).map_err(classify).err().unwrap_or(error)
             }
             error => error,
+        }
+    }
+
+    /// A refusal for lack of a right, with the topic that it is about.
+    fn with_topic(&self, error: TransactionError) -> TransactionError {
+        let TransactionError::Abort(error) = error else { return error };
+        match self.producer.context().take_denied().filter(|_| is_of_a_topic(&error)) {
+            Some(topic) => TransactionError::Denied { topic, error },
+            None => TransactionError::Abort(error),
         }
     }
 
@@ -184,6 +205,8 @@ fn classify(error: KafkaError) -> TransactionError {
 #[derive(Debug, Default)]
 struct Deliveries {
     failed: Mutex<Option<RDKafkaErrorCode>>,
+    /// A topic that this user may not write to, as last heard.
+    denied: Mutex<Option<String>>,
     /// By partition, the place after the last.
     journaled: Mutex<BTreeMap<i32, i64>>,
 }
@@ -192,10 +215,22 @@ impl Deliveries {
     fn take_failed(&self) -> Option<RDKafkaErrorCode> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    fn take_denied(&self) -> Option<String> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn denied(&self, topic: &str) {
+        *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(topic.to_owned());
+    }
 }
 
 impl ClientContext for Deliveries {
+    /// Which topic may not be written to in a transaction, librdkafka says nowhere but here.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if let Some(topic) = denied_topic(facility, message) {
+            self.denied(topic);
+        }
         super::consumer::log(level, facility, message);
     }
 
@@ -218,12 +253,40 @@ impl ProducerContext for Deliveries {
             Ok(_) => return,
             Err(failed) => failed,
         };
+        if is_of_a_topic(error) {
+            self.denied(message.topic());
+        }
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_some() {
             return;
         }
         *failed = Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown));
-        let (topic, error) = (message.topic(), explained(error));
+        let (topic, error) = (message.topic(), explained_on(error, message.topic()));
         tracing::warn!(topic, partition = message.partition(), error, "a record was not delivered");
+    }
+}
+
+/// The topic of a line such as `Failed to add partition "vitals" [0] to transaction: Broker: Topic authorization failed`.
+fn denied_topic<'a>(facility: &str, message: &'a str) -> Option<&'a str> {
+    if facility != "ADDPARTS" || !message.ends_with("Topic authorization failed") {
+        return None;
+    }
+    message.split('"').nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_may_not_be_written_to_is_found_in_the_log() {
+        let line = "[thrd:main]: 127.0.0.1:9092/1: Failed to add partition \"vitals\" [0] to transaction: \
+                    Broker: Topic authorization failed";
+        assert_eq!(denied_topic("ADDPARTS", line), Some("vitals"));
+        assert_eq!(denied_topic("FAIL", line), None);
+        assert_eq!(
+            denied_topic("ADDPARTS", "Failed to add partition \"vitals\" [0] to transaction: Local: Purged"),
+            None
+        );
     }
 }

@@ -82,12 +82,12 @@ pub(crate) fn latest(config: &Config) -> Result<Option<Publication>, PublishErro
 /// What was published for the group under that version.
 pub(crate) fn of_version(config: &Config, version: &str) -> Result<Option<RuleFiles>, PublishError> {
     let reader = Reader::looking_for(&config.kafka, version)?;
-    Ok(reader.assembly.found().map(|set| RuleFiles { files: set.sources(), problems: Vec::new() }))
+    Ok(reader.assembly.found().map(RuleSet::files))
 }
 
 impl Publication {
     pub(crate) fn compile(&self) -> Result<Compiled, Rejected> {
-        RuleFiles { files: self.set.sources(), problems: Vec::new() }.compile()
+        self.set.files().compile_aside()
     }
 }
 
@@ -118,6 +118,7 @@ pub(crate) fn follow(shared: &Shared, reader: Box<Reader>) {
     let mut backoff = fresh_backoff();
     while !shared.shutdown.is_asked() {
         retired.retain(|old| Arc::strong_count(old) > 1);
+        reader.take_if(|reader| reader.is_outdated());
         let result = match reader.as_mut() {
             Some(reader) => reader.poll(IDLE).map(|_| ()),
             None => Reader::open(&shared.config.kafka).map(|opened| reader = Some(Box::new(opened))),
@@ -179,7 +180,10 @@ enum NotTakenUp {
 
 /// Makes it the current one; the one before, unless it is the same.
 fn take_up(shared: &Shared, publication: &Publication) -> Result<Option<Arc<Current>>, NotTakenUp> {
-    let program = publication.compile().map_err(|rejected| NotTakenUp::Rules(Box::new(rejected)))?.program;
+    let program = match shared.published.take_aside(&publication.set) {
+        Some(program) => program,
+        None => publication.compile().map_err(|rejected| NotTakenUp::Rules(Box::new(rejected)))?.program,
+    };
     let old = shared.current.load_full();
     if program.version() == old.program.version() {
         return Ok(None);

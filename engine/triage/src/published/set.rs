@@ -8,8 +8,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use triage_core::source::SourceFile;
 
-/// The form of a set that this engine writes and reads.
-const FORMAT: u32 = 1;
+use super::base64;
+use crate::models::{ModelFile, Place};
+use crate::rules::RuleFiles;
+
+/// The form of a set without models, which engines before there were any read too.
+const PLAIN: u32 = 1;
+
+/// The form of a set with models.
+const WITH_MODELS: u32 = 2;
 
 /// Bytes of a part before it is escaped, which at most doubles it: below every broker's limit for a record.
 pub(crate) const PART_BYTES: usize = 256 * 1024;
@@ -17,13 +24,15 @@ pub(crate) const PART_BYTES: usize = 256 * 1024;
 /// Key and value.
 pub(crate) type Record = (Vec<u8>, Vec<u8>);
 
-/// The files of a rule set, by their names in the folder. Whatever else a later engine puts in is refused: half a rule
-/// set must not run.
+/// The files of a rule set, by their names in the folder, and its models, by what the rules call them. Whatever else a later
+/// engine puts in is refused: half a rule set must not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuleSet {
     format: u32,
     files: Vec<RuleFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    models: Vec<Model>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +40,28 @@ pub(crate) struct RuleSet {
 struct RuleFile {
     path: String,
     text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Model {
+    path: String,
+    #[serde(with = "base64")]
+    onnx: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inputs: Option<String>,
+}
+
+impl From<&ModelFile> for Model {
+    fn from(file: &ModelFile) -> Self {
+        Self { path: file.path.clone(), onnx: file.bytes.clone(), inputs: file.inputs.clone() }
+    }
+}
+
+impl From<&Model> for ModelFile {
+    fn from(model: &Model) -> Self {
+        Self { path: model.path.clone(), bytes: model.onnx.clone(), inputs: model.inputs.clone() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,13 +117,17 @@ enum Key {
 const CURRENT: &str = "current";
 
 impl RuleSet {
-    pub(crate) fn new(files: &[SourceFile]) -> Self {
+    pub(crate) fn new(files: &[SourceFile], models: &[ModelFile]) -> Self {
+        let format = if models.is_empty() { PLAIN } else { WITH_MODELS };
         let files = files.iter().map(|file| RuleFile { path: name_of(&file.path), text: file.text.clone() });
-        Self { format: FORMAT, files: files.collect() }
+        Self { format, files: files.collect(), models: models.iter().map(Model::from).collect() }
     }
 
-    pub(crate) fn sources(&self) -> Vec<SourceFile> {
-        self.files.iter().map(|file| SourceFile { path: file.path.clone(), text: file.text.clone() }).collect()
+    /// As they were read from the folder that was published.
+    pub(crate) fn files(&self) -> RuleFiles {
+        let files = self.files.iter().map(|file| SourceFile { path: file.path.clone(), text: file.text.clone() });
+        let models = self.models.iter().map(ModelFile::from).collect();
+        RuleFiles { files: files.collect(), problems: Vec::new(), models: Place::Set(models) }
     }
 
     /// The records that publish it, the pointer last.
@@ -211,7 +246,7 @@ impl Assembly {
             return Err(SetError::Damaged { offset, version });
         }
         match serde_json::from_str::<RuleSet>(&text) {
-            Ok(set) if set.format == FORMAT => Ok(set),
+            Ok(set) if [PLAIN, WITH_MODELS].contains(&set.format) => Ok(set),
             Ok(set) => Err(SetError::Form { offset, version, reason: format!("form {}", set.format) }),
             Err(error) => Err(SetError::Form { offset, version, reason: error.to_string() }),
         }
@@ -248,7 +283,7 @@ mod tests {
     use super::*;
 
     fn set(text: &str) -> RuleSet {
-        RuleSet::new(&[SourceFile { path: "folder/a.rules".to_owned(), text: text.to_owned() }])
+        RuleSet::new(&[SourceFile { path: "folder/a.rules".to_owned(), text: text.to_owned() }], &[])
     }
 
     fn records(set: &RuleSet, group: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -270,7 +305,27 @@ mod tests {
         fill(&mut assembly, &records);
         let latest = assembly.latest().unwrap();
         assert_eq!((&latest.set, latest.offset, assembly.problem()), (&set, records.len() as i64 - 1, None));
-        assert_eq!(latest.set.sources()[0].path, "a.rules");
+        assert_eq!(latest.set.files().files[0].path, "a.rules");
+    }
+
+    #[test]
+    fn models_come_back_byte_by_byte_and_sets_without_are_as_before_there_were_any() {
+        let model =
+            ModelFile { path: "../m.onnx".to_owned(), bytes: (0..=255).collect(), inputs: Some("{}".to_owned()) };
+        let set = RuleSet::new(&[], std::slice::from_ref(&model));
+        let mut assembly = Assembly::new("ward");
+        fill(&mut assembly, &records(&set, "ward"));
+        assert_eq!(assembly.latest().unwrap().set.files().models, Place::Set(vec![model]));
+        let before = r#"{"format":1,"files":[{"path":"a.rules","text":"x"}]}"#;
+        assert_eq!(serde_json::to_string(&self::set("x")).unwrap(), before);
+        assert_eq!(serde_json::from_str::<RuleSet>(before).unwrap(), self::set("x"));
+    }
+
+    #[test]
+    fn a_model_that_is_not_base64_is_refused() {
+        let damaged = r#"{"format":2,"files":[],"models":[{"path":"m.onnx","onnx":"AAA"}]}"#;
+        let error = serde_json::from_str::<RuleSet>(damaged).unwrap_err();
+        assert!(error.to_string().contains("padding"), "{error}");
     }
 
     #[test]
@@ -299,7 +354,7 @@ mod tests {
     #[test]
     fn a_form_of_a_later_engine_is_refused() {
         let mut later = set("x");
-        later.format = 2;
+        later.format = 3;
         let mut assembly = Assembly::new("ward");
         fill(&mut assembly, &records(&later, "ward"));
         assert!(matches!(assembly.problem(), Some((_, SetError::Form { .. }))));

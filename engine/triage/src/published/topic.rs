@@ -16,6 +16,7 @@ use crate::kafka::logged::Logged;
 use crate::kafka::properties;
 use crate::kafka::rights::explained;
 use crate::kafka::topics::RULE_SETS;
+use crate::tls::InUse;
 
 /// How long reading to the end, or a step of a transaction, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,6 +27,7 @@ const LARGEST: usize = 1_000_000;
 /// Reads every record of the topic, in no consumer group's name.
 pub(crate) struct Reader {
     consumer: BaseConsumer<Logged>,
+    in_use: InUse,
     pub(crate) assembly: Assembly,
     /// The last that failed and was tried again.
     failure: Option<KafkaError>,
@@ -43,13 +45,14 @@ impl Reader {
     }
 
     fn read(config: &KafkaConfig, assembly: Assembly) -> Result<Self, PublishError> {
+        let in_use = config.tls.in_use();
         let mut properties = properties::consumer(config);
         properties.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
         let consumer: BaseConsumer<Logged> = properties.create_with_context(Logged)?;
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_offset(RULE_SETS, 0, Offset::Beginning)?;
         consumer.assign(&partitions)?;
-        let mut reader = Self { consumer, assembly, failure: None };
+        let mut reader = Self { consumer, in_use, assembly, failure: None };
         let until = Instant::now() + PATIENCE;
         while !reader.poll(Duration::from_millis(100))? {
             if Instant::now() > until {
@@ -58,6 +61,11 @@ impl Reader {
             }
         }
         Ok(reader)
+    }
+
+    /// Whether new certificates have been taken up, so that another reader is due.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.in_use.is_outdated()
     }
 
     /// Takes what there is; true at the end of the topic.

@@ -127,27 +127,50 @@ impl ReloadOutcome {
 impl Finding {
     /// All of `diagnostics`, which are about `files`.
     pub fn all(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Vec<Self> {
-        diagnostics.iter().map(|diagnostic| Self::of(files, diagnostic)).collect()
+        let files: Vec<Lines<'_>> = files.iter().map(Lines::of).collect();
+        diagnostics.iter().map(|diagnostic| Self::of(&files, diagnostic)).collect()
     }
 
-    fn of(files: &[SourceFile], diagnostic: &Diagnostic) -> Self {
+    fn of(files: &[Lines<'_>], diagnostic: &Diagnostic) -> Self {
         let severity = match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
         let place = diagnostic.primary.as_ref().and_then(|label| {
-            let file = files.get(label.span.file.0 as usize)?;
-            Some((file, file.text.get(..label.span.start as usize)?))
+            let lines = files.get(label.span.file.0 as usize)?;
+            Some((lines.file.path.clone(), lines.place(label.span.start as usize)?))
         });
+        let (file, place) = place.unzip();
+        let (line, column) = place.unzip();
         Self {
             code: diagnostic.code.as_str().to_owned(),
             severity: severity.to_owned(),
             message: diagnostic.message.clone(),
-            file: place.map(|(file, _)| file.path.clone()),
-            line: place.map(|(_, before)| before.matches('\n').count() + 1),
-            column: place.map(|(_, before)| before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1),
+            file,
+            line,
+            column,
             help: diagnostic.help.clone(),
         }
+    }
+}
+
+/// Where the lines of a file begin: looked for once, for there may be as many findings as lines.
+struct Lines<'a> {
+    file: &'a SourceFile,
+    begins: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(file: &'a SourceFile) -> Self {
+        let ends = file.text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { file, begins: std::iter::once(0).chain(ends).collect() }
+    }
+
+    /// Line, and column in characters, of a byte; both from 1.
+    fn place(&self, at: usize) -> Option<(usize, usize)> {
+        let line = self.begins.partition_point(|begin| *begin <= at);
+        let before = self.file.text.get(*self.begins.get(line.checked_sub(1)?)?..at)?;
+        Some((line, before.chars().count() + 1))
     }
 }
 

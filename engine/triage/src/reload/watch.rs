@@ -1,4 +1,4 @@
-//! Watches the rules folder when asked. Editors write in several steps, so a change is taken up when the folder has been
+//! Watches the rules folder, and the models that its rules name, when asked. Editors write in several steps, so a change is taken up when the folder has been
 //! still for a moment; a state that is half written is refused like any other mistake.
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::shutdown::Shutdown;
 /// How long the folder must be still.
 const STILL: Duration = Duration::from_millis(150);
 
-/// How often the watcher looks whether it is to stop.
+/// How often the watcher looks whether it is to stop, and at the models: they may stand anywhere, or nowhere yet.
 const LOOKING_UP: Duration = Duration::from_millis(250);
 
 /// The folder cannot be watched.
@@ -46,15 +46,23 @@ pub(crate) fn watch(
 
 fn is_change(event: &notify::Result<notify::Event>) -> bool {
     let Ok(event) = event else { return true };
-    let ours = event.paths.iter().any(|path| path.extension().is_some_and(|extension| extension == "rules"));
-    ours && !matches!(event.kind, EventKind::Access(_))
+    // Events were lost: nobody knows what they were about.
+    event.need_rescan() || event.paths.iter().any(|path| is_ours(path)) && !matches!(event.kind, EventKind::Access(_))
+}
+
+/// A rule file, or the link by which Kubernetes exchanges all files of a `ConfigMap` at once: the names of the rule files
+/// stay what they were, links into the folder that it names.
+fn is_ours(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rules")
+        || path.file_name().is_some_and(|name| name == "..data")
 }
 
 fn take_up_changes(_watcher: &RecommendedWatcher, changes: &Receiver<()>, reloads: &Reloads, shutdown: &Shutdown) {
     while !shutdown.is_asked() {
         match changes.recv_timeout(LOOKING_UP) {
             Ok(()) => {}
-            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Timeout) if !reloads.is_a_model_outdated() => continue,
+            Err(RecvTimeoutError::Timeout) => std::thread::sleep(STILL),
             Err(RecvTimeoutError::Disconnected) => return,
         }
         while changes.recv_timeout(STILL).is_ok() {}

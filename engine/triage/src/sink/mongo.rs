@@ -1,6 +1,7 @@
 //! A `MongoDB` server: unordered upserts by the `update` command, which servers of every age take. A reply is sorted into
 //! documents that are refused, collections that have to wait, and a store that is away.
 
+mod certificates;
 mod command;
 mod document;
 mod fault;
@@ -9,16 +10,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::bson::{Document as Bson, RawDocumentBuf};
-use mongodb::options::{Acknowledgment, ClientOptions, ServerMonitoringMode, WriteConcern};
+use mongodb::bson::{Document as Bson, RawDocumentBuf, rawdoc};
+use mongodb::options::{Acknowledgment, ClientOptions, ServerAddress, ServerMonitoringMode, WriteConcern};
 use mongodb::{Client, Database};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use self::certificates::Files;
 use self::command::Upsert;
 use self::fault::Fault;
-use super::{Document, Refusal, Sink, Unavailable, Waiting, Written};
+use super::{Document, Refusal, Removed, Sink, Unavailable, Waiting, Which, Written};
 use crate::config::Secret;
+use crate::tls::{self, Credentials, InUse, Part, Trust, probe};
 
 /// How long the server is looked for, unless the connection string says otherwise.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -26,42 +29,67 @@ const SELECTION: Duration = Duration::from_secs(5);
 /// How long a command may take; the driver itself waits without end for a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where a server listens of which the connection string names no port.
+const DEFAULT_PORT: u16 = 27017;
+
 /// A database of a `MongoDB` server.
 pub struct MongoSink {
     options: ClientOptions,
     database: String,
+    credentials: Credentials,
     concern: RawDocumentBuf,
     runtime: Runtime,
-    client: Option<Client>,
+    client: Option<Connected>,
     /// Collections whose index has been asked for.
     indexed: BTreeSet<Arc<str>>,
 }
 
+/// A client, and what it was made with.
+struct Connected {
+    client: Client,
+    in_use: InUse,
+    _files: Files,
+}
+
 impl MongoSink {
-    /// The `database` of the server at `uri`, which has answered.
+    /// The `database` of the server at `uri`, which has answered. The connection is encrypted if `credentials` has a file, or
+    /// the connection string asks for it.
     ///
     /// # Errors
-    /// The server does not answer, or refuses user or password. No password is told.
-    pub fn open(uri: &Secret, database: &str) -> Result<Self, Unavailable> {
+    /// The server does not answer, or refuses user or password; certificates cannot be used, here or there. No password is told.
+    pub fn open(uri: &Secret, database: &str, credentials: &Credentials) -> Result<Self, Unavailable> {
+        credentials.load().map_err(|error| Unavailable(error.to_string()))?;
         // A thread of its own keeps the driver's connections alive between two batches.
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("mongodb").enable_all().build();
         let runtime = runtime.map_err(|error| Unavailable(format!("the MongoDB client cannot start: {error}")))?;
         let options = runtime.block_on(options(uri))?;
         let concern = concern(&options)?;
-        let (client, indexed) = (None, BTreeSet::new());
-        let mut sink = Self { options, database: database.to_owned(), concern, runtime, client, indexed };
+        let (database, credentials) = (database.to_owned(), credentials.clone());
+        let mut sink =
+            Self { options, database, credentials, concern, runtime, client: None, indexed: BTreeSet::new() };
         sink.run(command::ping()).map_err(|fault| sink.unavailable(&fault))?;
         Ok(sink)
     }
 
     fn database(&mut self) -> Result<Database, Fault> {
-        if self.client.is_none() {
-            let _entered = self.runtime.enter();
-            let client = Client::with_options(self.options.clone()).map_err(|error| Fault::of_command(&error))?;
-            self.client = Some(client);
+        let connected = match self.client.take().filter(|connected| !connected.in_use.is_outdated()) {
+            Some(connected) => connected,
+            None => self.connect()?,
+        };
+        Ok(self.client.insert(connected).client.database(&self.database))
+    }
+
+    fn connect(&self) -> Result<Connected, Fault> {
+        let (in_use, mut options) = (self.credentials.in_use(), self.options.clone());
+        let mut files = Files::default();
+        if !self.credentials.is_empty() {
+            let named = Files::name_in(&self.credentials.material(), &mut options);
+            files =
+                named.map_err(|error| Fault::Store(format!("certificates cannot be given to the driver: {error}")))?;
         }
-        let client = self.client.as_ref().ok_or_else(|| Fault::Store("no client".to_owned()))?;
-        Ok(client.database(&self.database))
+        let _entered = self.runtime.enter();
+        let client = Client::with_options(options).map_err(|error| Fault::of_command(&error))?;
+        Ok(Connected { client, in_use, _files: files })
     }
 
     /// Runs a command. After one that was not answered in time, the next has a new client.
@@ -80,7 +108,22 @@ impl MongoSink {
         // What was asked for may not have been done.
         self.indexed.clear();
         let hosts: Vec<String> = self.options.hosts.iter().map(ToString::to_string).collect();
-        Unavailable(format!("MongoDB at {}: {fault}", hosts.join(",")))
+        let refused =
+            self.refused().map_or_else(String::new, |refused| format!("; no encrypted connection: {refused}"));
+        Unavailable(format!("MongoDB at {}: {fault}{refused}", hosts.join(",")))
+    }
+
+    /// Why there is no encrypted connection, which the driver does not tell; none if that is not what is wrong.
+    fn refused(&self) -> Option<tls::Refusal> {
+        if !self.credentials.has(Part::Authorities) {
+            return None;
+        }
+        self.options.hosts.iter().find_map(|host| match host {
+            ServerAddress::Tcp { host, port } => {
+                probe(&self.credentials, Trust::Own, host, port.unwrap_or(DEFAULT_PORT))
+            }
+            _ => None,
+        })
     }
 
     /// Writes the documents at `positions`, which are of one collection.
@@ -134,6 +177,22 @@ impl MongoSink {
         }
     }
 
+    fn collections(&mut self) -> Result<Vec<String>, Unavailable> {
+        let database = self.database().map_err(|fault| self.unavailable(&fault))?;
+        let listed = self.runtime.block_on(async { timeout(PATIENCE, collections(&database)).await });
+        match listed {
+            Ok(listed) => listed.map_err(|error| self.unavailable(&Fault::of_command(&error))),
+            Err(_) => Err(self.unavailable(&Fault::Store("the collections were not listed in time".to_owned()))),
+        }
+    }
+
+    /// What is old is found by it; without it by looking at every document.
+    fn index_times(&mut self, collection: &str) {
+        if let Err(error) = self.run(command::index_of_times(collection)) {
+            tracing::warn!(collection, %error, "no index on `ts`: old documents are found slowly without");
+        }
+    }
+
     /// Asks for the index of queries by patient and time, once per collection; no write waits for it.
     fn index(&mut self, collection: &Arc<str>) -> Result<(), Fault> {
         if !self.indexed.insert(Arc::clone(collection)) {
@@ -183,6 +242,43 @@ impl Sink for MongoSink {
             Err(_) => Err(self.unavailable(&Fault::Store("the documents were not counted in time".to_owned()))),
         }
     }
+
+    fn of_patient(&mut self, patient: &str) -> Result<BTreeMap<String, u64>, Unavailable> {
+        let mut counts = BTreeMap::new();
+        for collection in self.collections()? {
+            let counted = self.run(command::count(&collection, &rawdoc! { "patient": patient }));
+            let counted = counted.and_then(|reply| fault::number(&reply));
+            let counted = counted.map_err(|fault| self.unavailable(&fault.within(&collection)))?;
+            if counted > 0 {
+                counts.insert(collection, counted);
+            }
+        }
+        Ok(counts)
+    }
+
+    fn remove(&mut self, which: Which<'_>) -> Result<Removed, Unavailable> {
+        let (collections, of): (Vec<String>, _) = match which {
+            Which::Patient(patient) => (self.collections()?, rawdoc! { "patient": patient }),
+            Which::Before(time, collections) => {
+                (collections.iter().map(ToString::to_string).collect(), rawdoc! { "ts": { "$lt": time } })
+            }
+        };
+        let mut removed = Removed::default();
+        for collection in collections.iter().filter(|collection| command::is_collection(collection)) {
+            if matches!(which, Which::Before(..)) {
+                self.index_times(collection);
+            }
+            let reply = self.run(command::remove(collection, &self.concern, &of));
+            match reply.and_then(|reply| fault::removed(&reply)) {
+                Ok(documents) => removed.add(collection, documents),
+                Err(fault @ Fault::Store(_)) => return Err(self.unavailable(&fault)),
+                Err(fault) => {
+                    removed.waiting.push(Waiting { collection: Arc::from(&**collection), reason: fault.to_string() });
+                }
+            }
+        }
+        Ok(removed)
+    }
 }
 
 async fn options(uri: &Secret) -> Result<ClientOptions, Unavailable> {
@@ -226,10 +322,15 @@ fn by_collection(batch: &[Document]) -> BTreeMap<&Arc<str>, Vec<usize>> {
     positions
 }
 
-async fn count_all(database: &Database) -> mongodb::error::Result<Vec<(String, u64)>> {
+async fn collections(database: &Database) -> mongodb::error::Result<Vec<String>> {
     let mut names = database.list_collection_names().await?;
     names.retain(|name| !name.starts_with("system."));
     names.sort_unstable();
+    Ok(names)
+}
+
+async fn count_all(database: &Database) -> mongodb::error::Result<Vec<(String, u64)>> {
+    let names = collections(database).await?;
     let mut counts = Vec::with_capacity(names.len());
     for name in names {
         let count = database.collection::<Bson>(&name).count_documents(Bson::new()).await?;

@@ -1,17 +1,20 @@
 //! The embedded store: one `SQLite` file, a table for each collection with `_id` and `document`, a transaction for each
 //! batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction};
 
-use super::{Document, Refusal, Sink, Unavailable, Written};
+use super::{Document, Refusal, Removed, Sink, Unavailable, Which, Written};
 
 /// How long a write waits for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// The most documents of one transaction that removes: a writer waits for it.
+const MOST_REMOVED: usize = 5_000;
 
 /// A `SQLite` file; opened at the first write and again after a failure.
 #[derive(Debug)]
@@ -64,6 +67,20 @@ impl Sink for SqliteSink {
         let counted = count_all(self.connection()?);
         counted.map_err(|error| self.unavailable(&error))
     }
+
+    fn of_patient(&mut self, patient: &str) -> Result<BTreeMap<String, u64>, Unavailable> {
+        let counted = count_patient(self.connection()?, patient);
+        counted.map_err(|error| self.unavailable(&error))
+    }
+
+    fn remove(&mut self, which: Which<'_>) -> Result<Removed, Unavailable> {
+        let connection = self.connection()?;
+        let removed = match which {
+            Which::Patient(patient) => remove_patient(connection, patient),
+            Which::Before(time, collections) => remove_before(connection, time, collections),
+        };
+        removed.map_err(|error| self.unavailable(&error))
+    }
 }
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -76,6 +93,8 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Kafka's offsets are committed after the write: it must have reached the disk by then.
     connection.pragma_update(None, "synchronous", "full")?;
+    // What is removed is overwritten, and not only unlinked.
+    connection.pragma_update(None, "secure_delete", "on")?;
     Ok(connection)
 }
 
@@ -149,16 +168,88 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn count_all(connection: &Connection) -> Result<Vec<(String, u64)>, rusqlite::Error> {
+/// The collections: tables with documents in them.
+fn tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let mut tables = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        "SELECT name FROM sqlite_schema AS one WHERE type = 'table' AND EXISTS \
+         (SELECT 1 FROM pragma_table_info(one.name) AS info WHERE info.name = 'document') ORDER BY name",
     )?;
-    let names: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    tables.query_map([], |row| row.get(0))?.collect()
+}
+
+fn count_all(connection: &Connection) -> Result<Vec<(String, u64)>, rusqlite::Error> {
     let mut counts = Vec::new();
-    for name in names {
+    for name in tables(connection)? {
         let count: i64 =
             connection.query_row(&format!("SELECT count(*) FROM {}", quoted(&name)), [], |row| row.get(0))?;
         counts.push((name, count.unsigned_abs()));
     }
     Ok(counts)
+}
+
+fn count_patient(connection: &Connection, patient: &str) -> Result<BTreeMap<String, u64>, rusqlite::Error> {
+    let mut counts = BTreeMap::new();
+    for name in tables(connection)? {
+        let count = format!("SELECT count(*) FROM {} WHERE {OF_PATIENT}", quoted(&name));
+        let count: i64 = connection.query_row(&count, [patient], |row| row.get(0))?;
+        if count > 0 {
+            counts.insert(name, count.unsigned_abs());
+        }
+    }
+    Ok(counts)
+}
+
+const OF_PATIENT: &str = "document ->> 'patient' = ?1";
+
+fn remove_patient(connection: &mut Connection, patient: &str) -> Result<Removed, rusqlite::Error> {
+    let mut removed = Removed::default();
+    for name in tables(connection)? {
+        let documents = remove_by(connection, &name, OF_PATIENT, patient)?;
+        removed.add(&name, documents);
+    }
+    // The documents stand in the log of writes too, until that is taken over and emptied.
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        let why = "another process reads the file, whose `-wal` keeps what was removed until it does not: ask again";
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some(why.into()),
+        ));
+    }
+    Ok(removed)
+}
+
+fn remove_before(connection: &mut Connection, time: i64, collections: &[Arc<str>]) -> Result<Removed, rusqlite::Error> {
+    let mut removed = Removed::default();
+    let there = tables(connection)?;
+    for name in collections.iter().filter(|name| there.iter().any(|table| **table == ***name)) {
+        // A name that no collection has: tables and indexes share their names.
+        let index = quoted(&format!("triage:{name}:ts"));
+        connection
+            .execute(&format!("CREATE INDEX IF NOT EXISTS {index} ON {} (document ->> 'ts')", quoted(name)), [])?;
+        // A number is less than any text, so that none is taken for old.
+        let documents = remove_by(connection, name, "document ->> 'ts' < ?1", time)?;
+        removed.add(name, documents);
+    }
+    Ok(removed)
+}
+
+/// Some at a time, so that whoever writes comes in between.
+fn remove_by(
+    connection: &Connection,
+    table: &str,
+    condition: &str,
+    value: impl rusqlite::ToSql + Copy,
+) -> Result<u64, rusqlite::Error> {
+    let table = quoted(table);
+    let some = format!("SELECT rowid FROM {table} WHERE {condition} LIMIT {MOST_REMOVED}");
+    let mut remove = connection.prepare(&format!("DELETE FROM {table} WHERE rowid IN ({some})"))?;
+    let mut removed = 0;
+    loop {
+        let documents = remove.execute([value])?;
+        removed += documents as u64;
+        if documents < MOST_REMOVED {
+            return Ok(removed);
+        }
+    }
 }

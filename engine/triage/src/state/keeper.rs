@@ -178,7 +178,7 @@ impl Keeper {
     }
 
     /// What is to be written, as it is after the transaction. Partitions take turns: those of which some is written already,
-    /// then the one that has waited longest.
+    /// then the one that has waited longest. One that has just begun leaves its mark, room or not.
     pub(crate) fn write(&self, program: &Program, states: &States, change: &Change) -> Vec<Written> {
         let is_due = |partition: i32, kept: &Kept| {
             kept.sweep.is_some() || ((kept.changed || change.concerns(partition)) && self.is_old(kept))
@@ -188,8 +188,8 @@ impl Keeper {
         let mut room = self.most_bytes;
         let mut written = Vec::new();
         for (partition, kept) in due {
-            if room == 0 {
-                break;
+            if room == 0 && kept.swept.is_some() {
+                continue;
             }
             let taking = Taking { group: &self.group, partition: *partition, kept, program, states, change };
             written.push(taking.take(&mut room));

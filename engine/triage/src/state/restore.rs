@@ -54,6 +54,11 @@ pub(crate) enum RestoreError {
     Unnoted { noted: u64, found: u64 },
     #[error("its state is of rule set {version}, which is not on `rule-sets` or cannot be compiled: {reason}")]
     RuleSet { version: String, reason: String },
+    #[error(
+        "state was kept up to entry {entry} of `{JOURNAL}`, and `{SNAPSHOTS}` has nothing of it: it was deleted or made anew; to go on \
+         without state, start once with `engine.fresh_state = true`"
+    )]
+    Lost { entry: u64 },
     #[error("its state is not wanted any more")]
     Unwanted,
 }
@@ -101,10 +106,20 @@ impl Restorer<'_> {
         // First: everything that is read after it is at least as late.
         let committed = self.committed()?;
         if self.afresh {
+            tracing::warn!(
+                partition = self.partition,
+                next = committed.next,
+                "a partition begins without the state that was kept of it"
+            );
             return self.begin(&committed);
         }
         let snapshots = self.snapshots()?;
         let Some(mark) = snapshots.mark.clone() else {
+            if let Some(entry) = committed.entry
+                && self.bounds(SNAPSHOTS)?.1 == 0
+            {
+                return Err(RestoreError::Lost { entry });
+            }
             // A rule set that keeps state leaves a mark with the first reading that it judges.
             if let Some(next) = committed.next {
                 let partition = self.partition;
@@ -125,8 +140,8 @@ impl Restorer<'_> {
     /// No state at all. Entries of the journal that are there already keep their numbers, and patients of earlier snapshots are
     /// forgotten with the next ones.
     fn begin(&self, committed: &Committed) -> Result<Restored, RestoreError> {
-        let (entries, journal) = self.entries_after(0, Offset::Beginning)?;
-        let last = entries.back().map_or(0, |entry| entry.number).max(committed.entry.unwrap_or(0));
+        let (last, journal) = self.last_entry()?;
+        let last = last.max(committed.entry.unwrap_or(0));
         let mut dirty = BTreeSet::new();
         let since = self.read(SNAPSHOTS, Offset::Beginning, |message| {
             let key = Key::read(message.key().unwrap_or_default(), &self.config.kafka.group);
@@ -224,6 +239,22 @@ impl Restorer<'_> {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// The number of our group's last entry, and where the journal ends. Who begins afresh needs nothing else of it, and so passes
+    /// over what cannot be read.
+    fn last_entry(&self) -> Result<(u64, i64), RestoreError> {
+        if !self.afresh {
+            let (entries, end) = self.entries_after(0, Offset::Beginning)?;
+            return Ok((entries.back().map_or(0, |entry| entry.number), end));
+        }
+        let mut last = 0;
+        let end = self.read(JOURNAL, Offset::Beginning, |message| {
+            let entry = Entry::read_after(message.payload().unwrap_or_default(), &self.config.kafka.group, 0);
+            last = entry.ok().flatten().map_or(last, |entry| entry.number.max(last));
+            Ok(())
+        })?;
+        Ok((last, end))
     }
 
     /// The entries of our group after the one with that number, and where the journal ends. They are looked for from `from` on.

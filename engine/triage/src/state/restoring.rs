@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::time::Duration;
 
 use triage_core::program::Limits;
 
@@ -97,9 +98,12 @@ impl Drop for Restoring {
     }
 }
 
-fn serve(config: &Config, limits: Limits, partitions: i32, asked: &Receiver<Ask>, answers: &Sender<Answer>) {
+/// How long clients are kept for another partition.
+const KEEPING: Duration = Duration::from_secs(1);
+
+fn serve(config: &Config, limits: Limits, partitions: i32, asks: &Receiver<Ask>, answers: &Sender<Answer>) {
     let mut clients = None;
-    for Ask { partition, current, afresh, wanted } in asked {
+    while let Some(Ask { partition, current, afresh, wanted }) = next(asks, &mut clients) {
         if !wanted.load(Ordering::Relaxed) {
             continue;
         }
@@ -120,4 +124,16 @@ fn serve(config: &Config, limits: Limits, partitions: i32, asked: &Receiver<Ask>
             return;
         }
     }
+}
+
+/// What is asked next, if anybody asks any more.
+fn next(asks: &Receiver<Ask>, clients: &mut Option<Records>) -> Option<Ask> {
+    if clients.is_some() {
+        match asks.recv_timeout(KEEPING) {
+            Ok(ask) => return Some(ask),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => *clients = None,
+        }
+    }
+    asks.recv().ok()
 }

@@ -11,6 +11,7 @@ use rdkafka::message::OwnedMessage;
 use triage_core::compile::compile;
 use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 use super::again::{Again, Arrived};
@@ -89,8 +90,9 @@ struct World {
 
 impl World {
     fn new(most_bytes: usize) -> Self {
-        let program =
-            |rules| compile(&[SourceFile { path: "a.rules".into(), text: format!("{STREAM}{rules}") }]).unwrap().0;
+        let program = |rules| {
+            compile(&[SourceFile { path: "a.rules".into(), text: format!("{STREAM}{rules}") }], &NoModels).unwrap().0
+        };
         let committed = Place { next: 0, entry: 0 };
         let topics =
             Topics { stream: Vec::new(), journal: Vec::new(), snapshots: BTreeMap::new(), written: 0, committed };
@@ -108,6 +110,10 @@ impl World {
     }
 
     fn begin(&self, program: usize) -> Worker {
+        self.worker(program, States::new(1), self.beginning(program))
+    }
+
+    fn beginning(&self, program: usize) -> Beginning {
         let (place, basis) = (self.topics.committed, self.basis(program));
         let mark = Mark {
             format: Mark::FORMAT,
@@ -119,8 +125,7 @@ impl World {
             own: Own::default(),
             latest: None,
         };
-        let beginning = Beginning { place, acknowledgement: 0, mark, basis, journal: 0, dirty: [].into() };
-        self.worker(program, States::new(1), beginning)
+        Beginning { place, acknowledgement: 0, mark, basis, journal: 0, dirty: [].into() }
     }
 
     fn restore(&self, program: usize) -> Worker {
@@ -260,6 +265,23 @@ fn step(program: &Program, states: &mut States, event: Option<&Event>, readings:
 fn ids(sent: &[String]) -> impl Iterator<Item = String> {
     let json = |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap();
     sent.iter().filter_map(move |text| json(text)["id"].as_str().map(str::to_owned))
+}
+
+/// Whatever another one has to write: without a mark its first readings would be lost to the state.
+#[test]
+fn a_partition_leaves_a_mark_with_its_first_transaction() {
+    let mut world = World::new(1);
+    let mut worker = world.worker(0, States::new(2), world.beginning(0));
+    worker.keeper.begin(1, world.beginning(0), [world.basis(0)]);
+    let readings = world.readings(&[(1, 0, 5), (2, 0, 5)]);
+    step(&world.programs[0], &mut worker.states, None, &readings);
+    let change = Change { ends: [(0, 2), (1, 1)].into(), ..Change::default() };
+    let written = worker.keeper.write(&world.programs[0], &worker.states, &change);
+    let marked = written.iter().filter(|written| {
+        let (key, mark) = written.records.last().unwrap();
+        *key == worker.keeper.mark_key() && mark.is_some()
+    });
+    assert_eq!(marked.map(|written| (written.partition, written.records.len())).collect::<Vec<_>>(), [(0, 2), (1, 1)]);
 }
 
 /// Records that an earlier version has written are read by each later one: these are what format 2 is.

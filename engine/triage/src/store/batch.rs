@@ -11,6 +11,7 @@ use super::places::Places;
 use super::route::{Content, Routes};
 use crate::dead_letters::post::Refused;
 use crate::dead_letters::taken::Taken;
+use crate::erase::erased::Erased;
 use crate::kafka::records::record as kafka_record;
 use crate::sink::{Document, Refusal, Waiting};
 
@@ -52,6 +53,8 @@ impl Batch {
         };
         match made {
             Ok(None) => {}
+            // It is still on the topic, and must not come back from there.
+            Ok(Some(body)) if maker.is_erased(&body, record) => {}
             Ok(Some(Body { id, json })) => {
                 self.documents.push(Document { collection: Arc::clone(&route.collection), id, json });
                 self.records.push(Arc::new(taken));
@@ -109,18 +112,19 @@ fn unfit_letter(taken: Taken, unfit: &Unfit) -> Refused {
     Refused { taken: Arc::new(taken), reason: "not-a-document", sentence: unfit.to_string() }
 }
 
-/// Makes the stored form of readings by the rule set.
+/// Makes the stored form of readings by the rule set, and leaves out what is of erased patients.
 #[derive(Debug)]
 pub(crate) struct Maker {
     current: Arc<crate::shared::Current>,
     limits: Limits,
+    erased: Erased,
     workspace: Workspace,
     document: Vec<u8>,
 }
 
 impl Maker {
-    pub(crate) fn new(current: Arc<crate::shared::Current>, limits: Limits) -> Self {
-        Self { current, limits, workspace: Workspace::default(), document: Vec::new() }
+    pub(crate) fn new(current: Arc<crate::shared::Current>, limits: Limits, erased: Erased) -> Self {
+        Self { current, limits, erased, workspace: Workspace::default(), document: Vec::new() }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -131,8 +135,13 @@ impl Maker {
         &self.current.program
     }
 
+    /// Whether it is of a patient who was erased after it had come.
+    fn is_erased(&self, body: &Body, record: &OwnedMessage) -> bool {
+        self.erased.covers("patient", None, body.json.as_bytes(), record.timestamp().to_millis())
+    }
+
     fn reading(&mut self, record: &OwnedMessage) -> Option<Body> {
-        let Self { current, limits, workspace, document } = self;
+        let Self { current, limits, workspace, document, .. } = self;
         let id = current.program.store_reading(&kafka_record(record), limits, workspace, document)?;
         // The engine has judged the same bytes to be a reading, which is UTF-8.
         Some(Body { id, json: String::from_utf8_lossy(document).into_owned() })

@@ -128,7 +128,7 @@ mod tests {
         let text =
             "stream research { trestbps: int }\nvitals.silent when no reading for 5m\nstroke when trestbps > 1\n";
         let file = triage_core::source::SourceFile { path: "a.rules".into(), text: text.into() };
-        triage_core::compile::compile(&[file]).unwrap().0
+        triage_core::compile::compile(&[file], &triage_core::score::NoModels).unwrap().0
     }
 
     #[test]

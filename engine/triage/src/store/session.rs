@@ -13,19 +13,24 @@ use triage_core::program::Limits;
 use super::StoreError;
 use super::batch::{Batch, Maker};
 use super::places::Places;
+use super::rebuild::Rebuild;
 use super::route::{self, Routes};
 use super::waiting::WaitingTopics;
-use crate::config::Config;
+use crate::config::{Config, KafkaConfig};
 use crate::dead_letters::post::{Post, Refused};
 use crate::dead_letters::taken::Taken;
 use crate::dead_letters::{self, Stage};
+use crate::erase::erased::Erased;
 use crate::kafka::consumer::is_passing;
 use crate::kafka::measure::{Measured, Measures, Place};
 use crate::kafka::properties;
+use crate::kafka::records::{ReadError, Records};
+use crate::kafka::rights::{explained, is_of_a_topic};
 use crate::kafka::topics::RESENT_DOCUMENTS;
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 use crate::sink::{Sink, Waiting, Written};
+use crate::tls::InUse;
 
 /// How long a wait for a record is at most: the rule set and the shutdown are looked at in between.
 const IDLE: Duration = Duration::from_millis(100);
@@ -41,6 +46,8 @@ pub(crate) struct Session<'s> {
     shared: &'s Shared,
     sink: Box<dyn Sink>,
     consumer: BaseConsumer<Measures>,
+    /// The certificates of the Kafka clients.
+    in_use: InUse,
     letters: Post,
     maker: Maker,
     routes: Routes,
@@ -50,15 +57,18 @@ pub(crate) struct Session<'s> {
     /// How many rebalances there had been when the batch at hand was begun.
     read_since: u64,
     committed: BTreeMap<(String, i32), i64>,
+    /// If the store is being rebuilt.
+    pub(super) rebuild: Option<Rebuild>,
 }
 
 impl<'s> Session<'s> {
     pub(crate) fn open(shared: &'s Shared, sink: Box<dyn Sink>) -> Result<Self, StoreError> {
-        let maker = Maker::new(shared.current.load_full(), limits(&shared.config));
+        let in_use = shared.config.kafka.tls.in_use();
+        let maker = maker(shared)?;
         // Before the consumer: it fences an earlier self, so that offsets of an open transaction are settled when they are
         // asked for.
         let id = shared.config.store_transactional_id();
-        let producer = properties::producer(&shared.config.kafka, &id, dead_letters::LARGEST);
+        let producer = properties::producer(&shared.config.kafka_of_store(), &id, dead_letters::LARGEST);
         let letters = Post::open(Stage::Document, &producer)?;
         let consumer: BaseConsumer<Measures> =
             consumer_properties(&shared.config).create_with_context(Measures::default())?;
@@ -67,6 +77,7 @@ impl<'s> Session<'s> {
             shared,
             sink,
             consumer,
+            in_use,
             letters,
             maker,
             routes,
@@ -74,6 +85,7 @@ impl<'s> Session<'s> {
             waiting: WaitingTopics::default(),
             read_since: 0,
             committed: BTreeMap::new(),
+            rebuild: None,
         };
         session.subscribe()?;
         Ok(session)
@@ -83,10 +95,10 @@ impl<'s> Session<'s> {
         !self.committed.is_empty()
     }
 
-    /// Runs until the shutdown is asked for; the batch at hand is written first.
+    /// Runs until the shutdown is asked for, or new certificates have been taken up; the batch at hand is written first.
     pub(crate) fn serve(&mut self) -> Result<(), StoreError> {
         let mut batch = Batch::default();
-        while !self.shared.shutdown.is_asked() {
+        while !self.shared.shutdown.is_asked() && !self.in_use.is_outdated() {
             if self.shared.current.load().generation != self.maker.generation() {
                 self.flush(&mut batch)?;
                 self.take_up()?;
@@ -121,8 +133,13 @@ impl<'s> Session<'s> {
                 tracing::debug!("a topic of the store is not there yet");
                 Ok(())
             }
+            Some(Err(error)) if is_of_a_topic(&error) => {
+                let topics: Vec<&str> = self.routes.keys().map(String::as_str).chain([RESENT_DOCUMENTS]).collect();
+                tracing::error!(%error, ?topics, "the store lacks the right `Read` on one of its topics, which waits");
+                Ok(())
+            }
             Some(Err(error)) => {
-                tracing::warn!(%error, "the store's poll failed, and is tried again");
+                tracing::warn!(error = explained(&error), "the store's poll failed, and is tried again");
                 Ok(())
             }
         }
@@ -130,7 +147,7 @@ impl<'s> Session<'s> {
 
     /// Another rule set: its topics are read from their beginning, those it lacks until they are empty.
     fn take_up(&mut self) -> Result<(), StoreError> {
-        self.maker = Maker::new(self.shared.current.load_full(), limits(&self.shared.config));
+        self.maker = maker(self.shared)?;
         let wanted = route::of(self.maker.program());
         for (topic, route) in std::mem::take(&mut self.routes) {
             if !wanted.contains_key(&topic) {
@@ -273,7 +290,12 @@ impl<'s> Session<'s> {
         });
         match result {
             Ok(places) => self.committed.extend(offsets(&places)),
-            Err(error) => tracing::warn!(%error, "offsets are not committed; they will be with the next batch"),
+            Err(error) => {
+                tracing::warn!(
+                    error = explained(&error),
+                    "offsets are not committed; they will be with the next batch"
+                );
+            }
         }
     }
 
@@ -287,6 +309,11 @@ impl<'s> Session<'s> {
             behind += lag;
         }
         self.shared.technical.store_is_behind_by(behind);
+        if let Some(rebuild) = &mut self.rebuild
+            && rebuild.is_over(&self.consumer.position()?)
+        {
+            self.rebuild = None;
+        }
         self.leave_empty_topics(&measured)
     }
 
@@ -329,8 +356,22 @@ fn limits(config: &Config) -> Limits {
     Limits { value_bytes: config.engine.max_record_bytes, skew_ms: Some(skew) }
 }
 
-fn consumer_properties(config: &Config) -> ClientConfig {
-    let mut properties = properties::consumer(&config.kafka);
+/// By the rule set that runs, and with all who have been erased until now: a topic that is new is read from its beginning.
+fn maker(shared: &Shared) -> Result<Maker, StoreError> {
+    let current = shared.current.load_full();
+    let records = reader(shared)?;
+    let erased = Erased::read(&records, &current.program)?;
+    Ok(Maker::new(current, limits(&shared.config), erased))
+}
+
+/// Reads topics with the store's own rights.
+pub(super) fn reader(shared: &Shared) -> Result<Records, ReadError> {
+    let group = shared.config.store.group.clone();
+    Records::new(&KafkaConfig { group, ..shared.config.kafka_of_store() })
+}
+
+pub(super) fn consumer_properties(config: &Config) -> ClientConfig {
+    let mut properties = properties::consumer(&config.kafka_of_store());
     properties.set("group.id", &config.store.group);
     // A topic that is made after the subscription is found soon.
     properties.set("topic.metadata.refresh.interval.ms", "2000");

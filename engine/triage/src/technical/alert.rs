@@ -110,7 +110,8 @@ impl Left {
     }
 }
 
-fn priority(priority: Priority) -> &'static str {
+/// The word for it, in alerts and in metrics.
+pub(super) fn priority(priority: Priority) -> &'static str {
     match priority {
         Priority::High => "high",
         Priority::Medium => "medium",

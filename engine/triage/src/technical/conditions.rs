@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use triage_core::monitor::{Finding, Findings};
 use triage_core::syntax::ast::Priority;
 
+use super::failures::Failures;
 use crate::config::TechnicalConfig;
+use crate::scores::Totals;
 
 /// A worker that does not judge for so long does not do so in passing: joining a group takes some seconds.
 const NOT_JUDGING: Duration = Duration::from_secs(30);
@@ -37,6 +39,8 @@ pub(super) struct Facts {
     pub(super) folder_differs: bool,
     /// By topic: why the webhook's deliveries have been given up since the last that arrived.
     pub(super) webhooks: BTreeMap<String, String>,
+    /// By score: how it has fared since the start.
+    pub(super) scores: BTreeMap<String, Totals>,
     /// By how many milliseconds this machine's clock is behind the broker's, at least.
     pub(super) behind_broker: Option<i64>,
 }
@@ -51,11 +55,19 @@ pub(super) struct Conditions {
     heard: Instant,
     /// Since when each condition has held.
     since: BTreeMap<String, Instant>,
+    failures: Failures,
 }
 
 impl Conditions {
     pub(super) fn new(config: &TechnicalConfig, now: Instant) -> Self {
-        Self { config: config.clone(), readings: 0, stream_end: None, heard: now, since: BTreeMap::new() }
+        Self {
+            config: config.clone(),
+            readings: 0,
+            stream_end: None,
+            heard: now,
+            since: BTreeMap::new(),
+            failures: Failures::default(),
+        }
     }
 
     /// Whether nothing has been committed for so long that the whole stream is to be asked.
@@ -69,6 +81,14 @@ impl Conditions {
         self.judge_workers(facts, now, &mut findings);
         self.judge_store(facts, now, &mut findings);
         self.judge_rules(facts, now, &mut findings);
+        for (score, Totals { asked, failed }) in self.failures.judge(&facts.scores, now) {
+            let message = format!(
+                "the model of `{score}` fails on readings: {failed} of {asked} in ten minutes have no score, and rules that \
+                 ask for it are unknown"
+            );
+            let values = vec![("readings_failed", failed as f64), ("readings_asked", asked as f64)];
+            findings.open("technical.scoring_failing", &score, finding(Priority::Medium, message, values));
+        }
         for (topic, trouble) in &facts.webhooks {
             let message = format!("alerts of `{topic}` are given up by the webhook: {}", words(trouble));
             findings.open("technical.webhook", topic, finding(Priority::High, message, Vec::new()));
@@ -282,6 +302,17 @@ mod tests {
         let found = conditions.judge(&Facts { webhooks, ..Facts::default() }, begun);
         assert_eq!(rules(&found), [("technical.webhook", "stroke".into())]);
         assert!(found.iter().all(|(_, _, finding)| finding.message.ends_with("by the webhook: 410 Gone")));
+    }
+
+    #[test]
+    fn a_model_that_fails_is_told_by_its_score() {
+        let (mut conditions, begun) = conditions();
+        let scores = BTreeMap::from([("cardio".to_owned(), Totals { asked: 200, failed: 3 })]);
+        let found = conditions.judge(&Facts { scores, ..Facts::default() }, begun);
+        assert_eq!(rules(&found), [("technical.scoring_failing", "cardio".into())]);
+        assert!(
+            found.iter().all(|(_, _, finding)| finding.message.contains("`cardio` fails on readings: 3 of 200 in"))
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use triage_core::monitor::{Finding, Findings};
+use triage_core::syntax::ast::Priority;
 
 /// Something that is wrong, from when it began to when it is over.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,15 +24,15 @@ pub(super) struct Episodes {
     process: String,
     next: u64,
     open: BTreeMap<(&'static str, String), Episode>,
-    /// Rules that something has been open of.
-    rules: BTreeSet<&'static str>,
+    /// Rules that something has been open of, and how urgent it was.
+    known: BTreeSet<(&'static str, Priority)>,
     /// Over, and their end is not told yet.
     ended: Vec<Episode>,
 }
 
 impl Episodes {
     pub(super) fn new(process: String) -> Self {
-        Self { process, next: 0, open: BTreeMap::new(), rules: BTreeSet::new(), ended: Vec::new() }
+        Self { process, next: 0, open: BTreeMap::new(), known: BTreeSet::new(), ended: Vec::new() }
     }
 
     /// Begins and ends episodes by what is wrong at `now`. Of what nobody has heard of yet nobody hears once it is over.
@@ -46,10 +47,20 @@ impl Episodes {
             }
             let id = format!("technical/{}/{}@{now}/{rule}", self.process, self.next);
             self.next += 1;
-            self.rules.insert(rule);
+            self.known.insert((rule, finding.priority));
             let finding = finding.clone();
             self.open.insert(key, Episode { id, rule, since: now, resolved: None, finding, told: false });
         }
+    }
+
+    /// Whether anybody has been told of one that is open.
+    pub(super) fn is_any_told(&self) -> bool {
+        self.open.values().any(|episode| episode.told)
+    }
+
+    /// Somebody else has said of these that they are over. Those that are not begin anew.
+    pub(super) fn begin_anew(&mut self, over: &BTreeSet<String>) {
+        self.open.retain(|_, episode| !episode.told || !over.contains(&episode.id));
     }
 
     /// Whether this is one of these.
@@ -70,11 +81,11 @@ impl Episodes {
         }
     }
 
-    /// How many are open, by rule; 0 of a rule of which there was one before.
-    pub(super) fn by_rule(&self) -> BTreeMap<&'static str, i64> {
-        let mut counts: BTreeMap<&'static str, i64> = self.rules.iter().map(|rule| (*rule, 0)).collect();
+    /// How many are open, by rule and priority; 0 where there was one before.
+    pub(super) fn counts(&self) -> BTreeMap<(&'static str, Priority), i64> {
+        let mut counts: BTreeMap<_, i64> = self.known.iter().map(|known| (*known, 0)).collect();
         for episode in self.open.values() {
-            *counts.entry(episode.rule).or_default() += 1;
+            *counts.entry((episode.rule, episode.finding.priority)).or_default() += 1;
         }
         counts
     }
@@ -83,8 +94,6 @@ impl Episodes {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use triage_core::syntax::ast::Priority;
-
     use super::*;
 
     fn wrong(subjects: &[&str]) -> Findings {
@@ -107,18 +116,44 @@ mod tests {
     }
 
     #[test]
+    fn one_that_another_process_took_for_over_is_raised_anew() {
+        let mut episodes = Episodes::new("w".to_owned());
+        episodes.update(&wrong(&["a", "b"]), 5);
+        let told = tell(&mut episodes);
+        episodes.update(&wrong(&["a", "b", "c"]), 6);
+        episodes.begin_anew(&BTreeSet::from([told[0].0.clone()]));
+        episodes.update(&wrong(&["a", "b", "c"]), 7);
+        let again: Vec<String> = tell(&mut episodes).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(again, ["technical/w/3@7/technical.x", "technical/w/2@6/technical.x"]);
+    }
+
+    #[test]
     fn each_is_told_once_when_it_begins_and_once_when_it_is_over() {
         let mut episodes = Episodes::new("w".to_owned());
         episodes.update(&wrong(&["a"]), 5);
         assert_eq!(tell(&mut episodes), [("technical/w/0@5/technical.x".to_owned(), false)]);
         episodes.update(&wrong(&["a", "b"]), 6);
         assert_eq!(tell(&mut episodes), [("technical/w/1@6/technical.x".to_owned(), false)]);
-        assert_eq!(episodes.by_rule(), BTreeMap::from([("technical.x", 2)]));
         episodes.update(&wrong(&["b"]), 7);
         episodes.update(&wrong(&["b", "a"]), 8);
         let again =
             [("technical/w/0@5/technical.x".to_owned(), true), ("technical/w/2@8/technical.x".to_owned(), false)];
         assert_eq!(tell(&mut episodes), again);
+    }
+
+    #[test]
+    fn those_of_a_rule_are_counted_by_how_urgent_they_are() {
+        let mut episodes = Episodes::new("w".to_owned());
+        let (low, high) = (("technical.x", Priority::Low), ("technical.x", Priority::High));
+        episodes.update(&wrong(&["a", "b"]), 5);
+        assert_eq!(episodes.counts(), BTreeMap::from([(low, 2)]));
+        let mut findings = wrong(&["b"]);
+        let urgent = Finding { priority: Priority::High, ..findings.get("technical.x", "b").unwrap().clone() };
+        findings.open("technical.x", "c", urgent);
+        episodes.update(&findings, 6);
+        assert_eq!(episodes.counts(), BTreeMap::from([(low, 1), (high, 1)]));
+        episodes.update(&wrong(&["b"]), 7);
+        assert_eq!(episodes.counts(), BTreeMap::from([(low, 1), (high, 0)]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use triage_core::monitor::{Findings, Monitor, Settings};
 
-use super::alert::{Alert, Origin, Telling};
+use super::alert::{Alert, Origin, Telling, priority};
 use super::board::Told;
 use super::conditions::{Conditions, Facts, Rounds};
 use super::episode::Episodes;
@@ -22,6 +22,10 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Without a heartbeat for so many of its periods a process is gone, and what it left open is over.
 const GONE: u32 = 60;
+
+/// After so many periods of the heartbeat a process looks whether its alerts still stand: one that starts while this one sends no
+/// heartbeat takes it for gone.
+const STANDING: u32 = 12;
 
 /// For how long a webhook that gave an alert up is told of, though it takes others by now: that one has not arrived.
 const GIVEN_UP_LASTS: Duration = Duration::from_mins(10);
@@ -43,6 +47,8 @@ struct Supervisor<'a> {
     behind_broker: Option<i64>,
     /// Whether what others have left open is resolved.
     has_taken_over: bool,
+    /// When it is looked next whether alerts that have been told still stand.
+    standing: Instant,
     beats: bool,
     /// Workers that did not go round between the last two heartbeats.
     stuck: BTreeSet<usize>,
@@ -97,6 +103,7 @@ impl<'a> Supervisor<'a> {
             stream_end: None,
             behind_broker: None,
             has_taken_over: false,
+            standing: Instant::now(),
             beats: true,
             stuck: BTreeSet::new(),
         }
@@ -138,6 +145,11 @@ impl<'a> Supervisor<'a> {
         if current.generation != self.generation {
             self.generation = current.generation;
             self.monitor.take_up(&current.program);
+            self.shared.scores.keep_only(&current.program);
+            self.shared.metrics.forget_drift();
+        }
+        for (score, field, index) in self.shared.scores.drift(&current.program) {
+            self.shared.metrics.drift(&score, &field, index);
         }
         for (worker, told) in self.shared.technical.take_told() {
             match told {
@@ -164,6 +176,7 @@ impl<'a> Supervisor<'a> {
             store_fails: config.store.is_used() && technical.does_store_fail(),
             refused_reload: technical.refused_reload(),
             webhooks: self.webhooks(),
+            scores: self.shared.scores.totals(&current.load().program),
             folder_differs: known.folder.as_deref() != Some(current.load().program.version()),
             published_trouble: known.trouble,
             behind_broker: self.behind_broker,
@@ -208,8 +221,8 @@ impl<'a> Supervisor<'a> {
             let id = episode.id.clone();
             self.episodes.told(&id);
         }
-        for (rule, open) in self.episodes.by_rule() {
-            self.shared.metrics.technical_open(rule, open);
+        for ((rule, urgency), open) in self.episodes.counts() {
+            self.shared.metrics.technical_open(rule, priority(urgency), open);
         }
     }
 
@@ -222,6 +235,7 @@ impl<'a> Supervisor<'a> {
         let every = self.shared.config.heartbeat.every;
         self.due = looked + every;
         self.has_taken_over = self.has_taken_over || self.take_over(sender);
+        self.look_whether_they_stand(looked);
         self.ask_for_the_end(looked);
         self.stuck = self.rounds.stuck(self.shared.technical.rounds());
         let beats = self.stuck.is_empty() && self.shared.board.all_ready();
@@ -239,7 +253,7 @@ impl<'a> Supervisor<'a> {
             ruleset: self.shared.current.load().program.version().to_owned(),
             partitions: technical.held().into_iter().collect(),
             readings: technical.readings(),
-            technical_open: self.episodes.by_rule().values().sum(),
+            technical_open: self.episodes.counts().values().sum(),
             store_lag: self.shared.config.store.is_used().then(|| technical.store_lag()),
             every_ms: every.as_millis() as u64,
         };
@@ -249,6 +263,18 @@ impl<'a> Supervisor<'a> {
                 self.shared.metrics.heartbeat(heartbeat.ts);
             }
             Err(error) => tracing::error!(%error, "a heartbeat cannot be sent"),
+        }
+    }
+
+    /// What another process has resolved, and is true still, is raised anew.
+    fn look_whether_they_stand(&mut self, now: Instant) {
+        if now < self.standing || !self.episodes.is_any_told() {
+            return;
+        }
+        self.standing = now + self.shared.config.heartbeat.every * STANDING;
+        match remains(&self.shared.config.kafka) {
+            Ok(remains) => self.episodes.begin_anew(&remains.over),
+            Err(error) => tracing::warn!(%error, "it is not known whether technical alerts still stand"),
         }
     }
 

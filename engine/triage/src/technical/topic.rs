@@ -1,8 +1,8 @@
 //! The topics `alerts.technical` and `heartbeat`: what goes there, one record at a time, and what has been left open there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Message, Timestamp};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::Offset;
@@ -12,6 +12,7 @@ use super::alert::Left;
 use super::heartbeat::Heartbeat;
 use crate::clock::now;
 use crate::config::KafkaConfig;
+use crate::kafka::lasting::Lasting;
 use crate::kafka::properties;
 use crate::kafka::records::{ReadError, Records};
 use crate::kafka::rights::explained;
@@ -39,16 +40,14 @@ pub(super) enum SendError {
 
 /// Sends one record after another, none twice by its own retries.
 pub(super) struct Sender {
-    producer: FutureProducer,
+    producer: Lasting<FutureProducer>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Sender {
     pub(super) fn new(config: &KafkaConfig) -> Result<Self, SendError> {
-        let mut properties = properties::plain(config);
-        properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.timeout.ms", PATIENCE_MS);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { producer: properties.create()?, runtime })
+        Ok(Self { producer: Lasting::new(config, producer)?, runtime })
     }
 
     /// Sends an alert, and waits until it is there.
@@ -69,10 +68,18 @@ impl Sender {
     fn send(&self, topic: &str, key: &str, value: &impl Serialize) -> Result<Timestamp, SendError> {
         let value = serde_json::to_vec(value)?;
         let record = FutureRecord::to(topic).partition(0).key(key).payload(&value);
-        let delivery = self.producer.send_result(record).map_err(|(error, _)| error)?;
+        // Held until it is there: a producer that goes takes along what is on its way.
+        let producer = self.producer.get()?;
+        let delivery = producer.send_result(record).map_err(|(error, _)| error)?;
         let delivered = self.runtime.block_on(delivery).map_err(|_| SendError::Unconfirmed)?;
         Ok(delivered.map_err(|(error, _)| error)?.timestamp)
     }
+}
+
+fn producer(config: &KafkaConfig) -> KafkaResult<FutureProducer> {
+    let mut properties = properties::plain(config);
+    properties.set("enable.idempotence", "true").set("linger.ms", "0").set("message.timeout.ms", PATIENCE_MS);
+    properties.create()
 }
 
 /// By how much a time is past `from..to`, or before it.
@@ -80,30 +87,33 @@ fn outside(time: i64, from: i64, to: i64) -> i64 {
     if time > to { time - to } else { (time - from).min(0) }
 }
 
-/// What processes have left open, and when each last sent a heartbeat.
+/// What processes have left open, what is over, and when each last sent a heartbeat. What was erased is neither.
 #[derive(Debug, Default)]
 pub(super) struct Remains {
     pub(super) open: Vec<Left>,
+    /// By their ids.
+    pub(super) over: BTreeSet<String>,
     pub(super) heartbeats: BTreeMap<String, i64>,
 }
 
 /// Reads both topics to their end. What is not in the form of ours is passed over.
 pub(super) fn remains(config: &KafkaConfig) -> Result<Remains, ReadError> {
     let records = Records::new(config)?;
-    let mut open: BTreeMap<Vec<u8>, Left> = BTreeMap::new();
+    let mut last: BTreeMap<Vec<u8>, Left> = BTreeMap::new();
     read(&records, TECHNICAL_ALERTS, |key, value| {
-        match value.and_then(|value| serde_json::from_slice::<Left>(value).ok()).filter(Left::is_open) {
-            Some(left) => drop(open.insert(key.to_vec(), left)),
-            None => drop(open.remove(key)),
+        match value.and_then(|value| serde_json::from_slice::<Left>(value).ok()) {
+            Some(left) => drop(last.insert(key.to_vec(), left)),
+            None => drop(last.remove(key)),
         }
     })?;
+    let (open, over): (Vec<Left>, Vec<Left>) = last.into_values().partition(Left::is_open);
     let mut heartbeats = BTreeMap::new();
     read(&records, HEARTBEAT, |_, value| {
         if let Some(beat) = value.and_then(|value| serde_json::from_slice::<Heartbeat>(value).ok()) {
             heartbeats.insert(beat.process, beat.ts);
         }
     })?;
-    Ok(Remains { open: open.into_values().collect(), heartbeats })
+    Ok(Remains { open, over: over.into_iter().map(|left| left.id).collect(), heartbeats })
 }
 
 fn read(records: &Records, topic: &str, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), ReadError> {

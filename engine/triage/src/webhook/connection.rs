@@ -1,6 +1,6 @@
 //! One request, one answer, over a connection of its own: HTTP/1.1, over TLS for `https`. Redirects are not followed.
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,27 +9,14 @@ use hyper::client::conn::http1;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use openssl::error::ErrorStack;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_openssl::SslStream;
 
 use crate::config::{WebhookConfig, WebhookUrl};
-
-/// Why nothing can be sent anywhere.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
-    /// The file of certificate authorities cannot be used.
-    #[error("`ca_file`: {0}")]
-    Authorities(String),
-    /// TLS cannot be set up.
-    #[error("no TLS: {0}")]
-    Tls(#[from] tokio_rustls::rustls::Error),
-}
+use crate::tls::{Client, Credentials, FileError, Refusal, Trust};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +24,9 @@ pub(super) enum NoAnswer {
     #[error("no connection: {0}")]
     Connect(std::io::Error),
     #[error("no encrypted connection: {0}")]
-    Tls(std::io::Error),
-    #[error("`{0}` is no name that a certificate can be of")]
-    Name(String),
+    Refused(Refusal),
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] ErrorStack),
     #[error("the connection broke off: {0}")]
     Broken(#[from] hyper::Error),
 }
@@ -55,23 +42,14 @@ pub(super) struct Answered {
 /// Connects to one address.
 pub(super) struct Connector {
     url: WebhookUrl,
-    tls: TlsConnector,
+    credentials: Credentials,
 }
 
 impl Connector {
-    pub(super) fn new(url: &WebhookUrl, webhook: &WebhookConfig) -> Result<Self, Unusable> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(path) = &webhook.ca_file {
-            let wrong = |error: &dyn std::fmt::Display| Unusable::Authorities(format!("{}: {error}", path.display()));
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
-                roots.add(certificate.map_err(|error| wrong(&error))?)?;
-            }
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { url: url.clone(), tls: TlsConnector::from(Arc::new(config)) })
+    /// Reads the certificate authorities, if some are named.
+    pub(super) fn new(url: &WebhookUrl, webhook: &WebhookConfig) -> Result<Self, FileError> {
+        webhook.tls.load()?;
+        Ok(Self { url: url.clone(), credentials: webhook.tls.clone() })
     }
 
     pub(super) fn url(&self) -> &WebhookUrl {
@@ -85,8 +63,9 @@ impl Connector {
         if !self.url.is_https() {
             return exchange(stream, request).await;
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| NoAnswer::Name(host.to_owned()))?;
-        let stream = self.tls.connect(name, stream).await.map_err(NoAnswer::Tls)?;
+        let (ssl, findings) = Client::new(&self.credentials, Trust::Public)?.begin(host)?;
+        let mut stream = SslStream::new(ssl, stream)?;
+        Pin::new(&mut stream).connect().await.map_err(|error| NoAnswer::Refused(findings.refusal(&error)))?;
         exchange(stream, request).await
     }
 }

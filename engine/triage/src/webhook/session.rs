@@ -24,6 +24,7 @@ use crate::kafka::measure::Measures;
 use crate::kafka::properties;
 use crate::kafka::topics::{RESENT_ALERTS, alerts_of};
 use crate::shared::Shared;
+use crate::tls::InUse;
 
 /// How long nothing may happen before records, rebalances and the shutdown are looked at.
 const IDLE: Duration = Duration::from_millis(20);
@@ -41,6 +42,8 @@ type Place = (String, i32);
 pub(super) struct Session {
     delivery: Arc<Delivery>,
     consumer: BaseConsumer<Measures>,
+    /// The certificates of the Kafka clients.
+    in_use: InUse,
     post: Post,
     lanes: BTreeMap<Place, Lane>,
     running: JoinSet<Ended>,
@@ -69,6 +72,7 @@ impl Session {
             give_up_after: webhook.give_up_after,
         };
         let config = &shared.config;
+        let in_use = config.kafka.tls.in_use();
         // Before the consumer: it fences an earlier self, so that offsets of an open transaction are settled when they are
         // asked for.
         let id = config.webhook_transactional_id(topic);
@@ -81,6 +85,7 @@ impl Session {
         Ok(Self {
             delivery: Arc::new(delivery),
             consumer,
+            in_use,
             post,
             lanes: BTreeMap::new(),
             running: JoinSet::new(),
@@ -93,9 +98,9 @@ impl Session {
         !self.dealt_with.is_empty()
     }
 
-    /// Runs until the shutdown is asked for; attempts that are under way may end first.
+    /// Runs until the shutdown is asked for, or new certificates have been taken up; attempts that are under way may end first.
     pub(super) async fn serve(&mut self) -> Result<(), WebhookError> {
-        while !self.delivery.shared.shutdown.is_asked() {
+        while !self.delivery.shared.shutdown.is_asked() && !self.in_use.is_outdated() {
             self.gather()?;
             self.regroup()?;
             self.dispatch()?;

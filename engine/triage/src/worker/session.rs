@@ -12,17 +12,19 @@ use triage_core::reading::Record;
 
 use super::WorkerError;
 use super::batch::{Batch, Pace, places};
+use super::due::Due;
 use super::judge::Judge;
 use super::keeping::Keeping;
 use super::taking::Taking;
 use crate::kafka::consumer::{Event, StreamConsumer, is_passing, subscribe};
 use crate::kafka::properties;
-use crate::kafka::rights::explained;
+use crate::kafka::rights::{explained, is_refusal};
 use crate::kafka::topics::Layout;
 use crate::kafka::transaction::{TransactionError, Transactions};
 use crate::metrics::Committed;
 use crate::shared::{Position, Shared, WorkerState};
 use crate::shutdown::Backoff;
+use crate::tls::InUse;
 
 /// How long an idle worker waits for a record before it looks at rule set and shutdown again.
 const IDLE: Duration = Duration::from_millis(20);
@@ -40,6 +42,8 @@ const TROUBLE: u32 = 3;
 pub(crate) struct Clients {
     consumer: StreamConsumer,
     transactions: Transactions,
+    /// The certificates that they were made with.
+    in_use: InUse,
     /// The stream's partitions.
     partitions: i32,
 }
@@ -48,6 +52,7 @@ impl Clients {
     /// The producer first: it fences an earlier self before a record is read, so that offsets of an open transaction
     /// are settled when the consumer asks for them.
     pub(crate) fn open(index: usize, shared: &Shared, layout: Layout) -> Result<Self, WorkerError> {
+        let in_use = shared.config.kafka.tls.in_use();
         let id = shared.config.transactional_id(index);
         let producer = properties::producer(&shared.config.kafka, &id, layout.largest_record);
         let transactions = Transactions::open(&producer, OPENING).map_err(WorkerError::Open)?;
@@ -55,7 +60,7 @@ impl Clients {
         let mut reading = properties::consumer(&shared.config.kafka);
         reading.set("enable.partition.eof", "true");
         let consumer = subscribe(&reading, &stream).map_err(WorkerError::Open)?;
-        Ok(Self { consumer, transactions, partitions: layout.partitions })
+        Ok(Self { consumer, transactions, in_use, partitions: layout.partitions })
     }
 }
 
@@ -75,6 +80,7 @@ pub(crate) struct Session<'c> {
     trouble: Option<String>,
     /// Partitions whose state is not here yet.
     taking: Taking,
+    due: Due,
     committed: BTreeMap<i32, i64>,
 }
 
@@ -95,16 +101,17 @@ impl<'c> Session<'c> {
             aborts: 0,
             trouble: None,
             taking,
+            due: Due::default(),
             committed: BTreeMap::new(),
         };
         session.announce();
         Ok(session)
     }
 
-    /// Runs until the shutdown is asked for. The batch at hand is finished first.
+    /// Runs until the shutdown is asked for, or new certificates have been taken up. The batch at hand is finished first.
     pub(crate) fn serve(&mut self) -> Result<(), WorkerError> {
         let mut batch = Batch::default();
-        while !self.shared.shutdown.is_asked() {
+        while !self.shared.shutdown.is_asked() && !self.clients.in_use.is_outdated() {
             self.shared.technical.went_round(self.index);
             batch.clear();
             self.gather(&mut batch)?;
@@ -235,11 +242,17 @@ impl<'c> Session<'c> {
             None => Ok(None),
             Some(Ok(message)) => {
                 self.keeping.idle.left(message.partition());
+                self.due.comes(message.partition(), message.offset())?;
                 Ok(Some(message))
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.keeping.idle.reached(partition);
                 Ok(None)
+            }
+            // librdkafka says it once and is silent then, also when the right is there again: new clients find out.
+            Some(Err(error)) if is_refusal(&error) => {
+                let stream = self.judge.program().stream().to_owned();
+                Err(WorkerError::Denied { stream, error })
             }
             Some(Err(error)) if !is_passing(&error) => Err(WorkerError::Consume(error)),
             Some(Err(error)) => {
@@ -308,6 +321,7 @@ impl<'c> Session<'c> {
         self.keeping.drop_partitions(partitions);
         self.taking.drop_partitions(partitions);
         for partition in partitions {
+            self.due.forget(*partition);
             self.committed.remove(partition);
             if self.shared.board.withdraw(*partition, self.index) {
                 self.shared.metrics.partition_gone(*partition);
@@ -395,6 +409,7 @@ impl<'c> Session<'c> {
             latencies: &mut records.iter().filter_map(|record| record.timestamp).map(|at| now - at as f64 / 1_000.0),
         };
         self.shared.metrics.committed(self.judge.program(), &self.judge.workspace().counts, &mut committed);
+        self.shared.scores.committed(self.judge.program(), &self.judge.workspace().counts);
         tracing::debug!(worker = self.index, records = records.len(), "transaction committed");
         self.judge.report(self.index, &self.shared.technical);
         self.judge.forget();
@@ -409,8 +424,9 @@ impl<'c> Session<'c> {
     /// clients are given up and new ones begin at the committed offsets. Lost partitions need no rewinding: nothing of
     /// them is committed any more, and whoever gets them begins at the committed offsets.
     fn rewind(&mut self, batch: &Batch<'c>) -> Result<(), WorkerError> {
-        for partition in batch.starts().into_keys() {
+        for (partition, start) in batch.starts() {
             self.keeping.idle.left(partition);
+            self.due.again(partition, start);
         }
         if self.clients.consumer.assignment_lost() {
             return Ok(());

@@ -8,6 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use triage_core::program::Limits;
 
 use crate::config::KafkaConfig;
 use crate::kafka::consumer::is_passing;
@@ -20,6 +21,9 @@ const MOST: usize = 1_000;
 
 /// The most bytes of a key and a value together; what is larger is a dead letter, and no state hangs on it.
 pub(crate) const MOST_BYTES: usize = 2 * 1024;
+
+/// What a word may be, for those who only read them.
+pub(crate) const LIMITS: Limits = Limits { value_bytes: MOST_BYTES, skew_ms: None };
 
 /// The reader.
 pub(crate) struct Words {
@@ -37,16 +41,25 @@ impl Words {
     }
 
     /// Reads a partition too, from that offset on.
+    ///
+    /// The others are left alone: librdkafka ends the process when a partition that it is still stopping is assigned anew and
+    /// stopped once more (`rktp_started`), as it is when all are assigned for each that comes.
     pub(crate) fn begin(&mut self, partition: i32, next: i64) -> KafkaResult<()> {
+        self.drop_partitions(&[partition])?;
         self.next.insert(partition, next);
-        self.assign()
+        let mut place = TopicPartitionList::new();
+        place.add_partition_offset(ACKNOWLEDGEMENTS, partition, Offset::Offset(next))?;
+        self.consumer.incremental_assign(&place)
     }
 
     pub(crate) fn drop_partitions(&mut self, partitions: &[i32]) -> KafkaResult<()> {
-        let before = self.next.len();
-        self.next.retain(|partition, _| !partitions.contains(partition));
         self.waiting.retain(|word| !partitions.contains(&word.partition()));
-        if self.next.len() == before { Ok(()) } else { self.assign() }
+        let mut gone = TopicPartitionList::new();
+        for partition in partitions.iter().filter(|partition| self.next.contains_key(partition)) {
+            gone.add_partition(ACKNOWLEDGEMENTS, *partition);
+        }
+        self.next.retain(|partition, _| !partitions.contains(partition));
+        if gone.count() == 0 { Ok(()) } else { self.consumer.incremental_unassign(&gone) }
     }
 
     /// Takes in what has come.
@@ -55,9 +68,9 @@ impl Words {
             match self.consumer.poll(Duration::ZERO) {
                 None => return Ok(()),
                 Some(Ok(message)) => {
-                    let next = self.next.entry(message.partition()).or_default();
-                    // What was read before a change of partitions may come once more.
-                    if message.offset() >= *next {
+                    // Not of a partition that has gone meanwhile, and once of one that has come again.
+                    let next = self.next.get_mut(&message.partition());
+                    if let Some(next) = next.filter(|next| message.offset() >= **next) {
                         *next = message.offset() + 1;
                         self.waiting.push(message.detach());
                     }
@@ -79,13 +92,5 @@ impl Words {
     /// The first so many are judged and committed.
     pub(crate) fn done(&mut self, words: usize) {
         self.waiting.drain(..words);
-    }
-
-    fn assign(&self) -> KafkaResult<()> {
-        let mut places = TopicPartitionList::new();
-        for (partition, next) in &self.next {
-            places.add_partition_offset(ACKNOWLEDGEMENTS, *partition, Offset::Offset(*next))?;
-        }
-        self.consumer.assign(&places)
     }
 }

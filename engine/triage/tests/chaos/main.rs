@@ -1,5 +1,6 @@
 //! Exactly once on Apache Kafka, while engines, the broker and the connections between them fail: every topic must hold
-//! what the plain interpreter of the language says, nothing missing, nothing twice, in order.
+//! what the plain interpreter of the language says, nothing missing, nothing twice, in order, and every acknowledgement must
+//! have been heard once.
 //!
 //! `make test-services` runs the short plan, `make chaos` the long one. The seed is printed; `CHAOS_SEED` repeats it. A
 //! run that fails leaves its folder: the logs of the engines and of the broker, and the broker's data.
@@ -7,6 +8,7 @@
 
 mod engines;
 mod faults;
+mod journal;
 mod plan;
 mod proxy;
 mod readings;
@@ -14,6 +16,8 @@ mod topics;
 mod verdict;
 mod words;
 
+#[path = "../support/hospital.rs"]
+mod hospital;
 #[path = "../support/services.rs"]
 #[allow(dead_code, reason = "each test uses a part")]
 mod services;
@@ -46,14 +50,10 @@ use words::People;
 
 /// The hospital's rules, and those that keep every kind of state.
 fn rules(folder: &Path) -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rules = folder.join("rules");
-    std::fs::create_dir(&rules).unwrap();
-    for from in [here.join("../../rules/hospital"), here.join("tests/chaos/rules")] {
-        for entry in std::fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            std::fs::copy(&path, rules.join(path.file_name().unwrap())).unwrap();
-        }
+    let rules = hospital::copied_to(folder);
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chaos/rules")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, rules.join(path.file_name().unwrap())).unwrap();
     }
     rules
 }
@@ -81,19 +81,24 @@ fn nothing_is_lost_or_doubled_whatever_fails() {
     println!("{} readings sent; waiting for the engines to have judged them", sent.len());
 
     let begun = Instant::now();
-    topics.wait_until_judged(plan.partitions, Duration::from_mins(3));
+    topics.wait_until_judged("research", plan.partitions, Duration::from_mins(3));
     println!("judged {:.1} s after the last fault", begun.elapsed().as_secs_f64());
     // Time in which nothing comes: silences, and escalations of what nobody acknowledges.
     std::thread::sleep(Duration::from_secs(12));
     println!("{} acknowledgements sent", people.stop());
-    std::thread::sleep(Duration::from_secs(3));
+    topics.wait_until_judged("acknowledgements", plan.partitions, Duration::from_mins(1));
     engines.stop();
     let stream = topics.read("research", plan.partitions);
     readings::assert_all_arrived(&sent, &stream);
+    let said = topics.read("acknowledgements", plan.partitions);
+    assert!(said.iter().all(|words| words.len() > 1), "too little was said to prove anything");
     let journal = topics.read("triage-journal", plan.partitions);
+    let begun = Instant::now();
     let expected = Expected::of(&rules, &stream, &journal);
+    println!("interpreted in {:.1} s", begun.elapsed().as_secs_f64());
     let written = Written::read(&topics, expected.topics(), plan.partitions);
-    let verdict = Verdict::of(&expected, &written);
+    let mut verdict = Verdict::of(&expected, &written);
+    verdict.hear(&said, &journal);
     println!("{verdict}");
     assert!(verdict.is_right(), "seed {}, see {}\n{verdict}", plan.seed, folder.display());
 

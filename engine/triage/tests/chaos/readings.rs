@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use crate::plan::{Plan, Random};
 use crate::topics::Read;
 
-/// Many, so that the plain interpreter, which reads a patient's whole past for every reading, ends in time.
+/// Many, so that the plain interpreter, which reads a patient's past again for every reading, ends in time.
 const PATIENTS: u64 = 499;
 
 /// A record as it was sent.
@@ -102,7 +102,7 @@ fn reading(random: &mut Random, patient: u64, timestamp: i64, number: usize) -> 
     let ts = if random.below(40) == 0 { timestamp - random.below(4_000) as i64 } else { timestamp };
     let named = if random.below(100) == 0 { patient + 1 } else { patient };
     let mut text = format!("{{\"patient\":\"p{named}\",\"ts\":{ts},\"n\":{number}");
-    let fields: [(&str, u64, u64); 13] = [
+    let fields: [(&str, u64, u64); 14] = [
         ("age", 20, 80),
         ("sex", 0, 2),
         ("cp", 0, 4),
@@ -113,6 +113,7 @@ fn reading(random: &mut Random, patient: u64, timestamp: i64, number: usize) -> 
         ("restecg", 0, 3),
         ("thalach", 60, 140),
         ("exang", 0, 2),
+        ("oldpeak", 0, 5),
         ("slope", 0, 3),
         ("ca", 0, 5),
         ("thal", 0, 4),

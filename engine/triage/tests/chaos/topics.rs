@@ -43,11 +43,11 @@ impl Topics {
         assert!(made.iter().all(Result::is_ok), "{made:?}");
     }
 
-    /// Until the engines' group has committed every record of the stream, and no transaction is open on it.
-    pub(crate) fn wait_until_judged(&self, partitions: i32, patience: Duration) {
+    /// Until the engines' group has committed every record of a topic, and no transaction is open on it.
+    pub(crate) fn wait_until_judged(&self, topic: &str, partitions: i32, patience: Duration) {
         let group: BaseConsumer = self.client().set("group.id", "triage").create().unwrap();
         let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range("research", 0, partitions - 1);
+        wanted.add_partition_range(topic, 0, partitions - 1);
         let until = Instant::now() + patience;
         loop {
             let committed = group.committed_offsets(wanted.clone(), PATIENCE).unwrap();
@@ -55,14 +55,14 @@ impl Topics {
                 .elements()
                 .iter()
                 .map(|place| {
-                    let end = group.fetch_watermarks("research", place.partition(), PATIENCE).unwrap().1;
+                    let end = group.fetch_watermarks(topic, place.partition(), PATIENCE).unwrap().1;
                     end - place.offset().to_raw().unwrap_or(0).max(0)
                 })
                 .collect();
             if behind.iter().all(|behind| *behind == 0) {
                 return;
             }
-            assert!(Instant::now() < until, "readings that nobody judged, by partition: {behind:?}");
+            assert!(Instant::now() < until, "records of {topic} that nobody judged, by partition: {behind:?}");
             std::thread::sleep(Duration::from_millis(500));
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use triage::models::Place;
 use triage::rules::RuleFiles;
 use triage_core::program::Limits;
 use triage_core::reading::Record;
@@ -11,6 +12,7 @@ use triage_core::source::FileId;
 use triage_core::syntax;
 
 use crate::interpreter::oracle::{Destination, Event, Oracle, Sent};
+use crate::journal::{self, Entry, Word};
 use crate::topics::{Read, Written};
 
 /// The engine's own defaults.
@@ -23,37 +25,35 @@ type Wanted = (Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>, BTreeMap<String, S
 pub(crate) struct Expected(BTreeMap<String, Vec<Vec<Wanted>>>);
 
 impl Expected {
-    /// Interprets the stream, partition by partition, with what happened between its readings as the journal has it.
+    /// Interprets the stream with what happened between its readings as the journal has it: every partition by itself, for
+    /// they know nothing of one another, and all at once.
     pub(crate) fn of(rules: &Path, stream: &[Vec<Read>], journal: &[Vec<Read>]) -> Self {
         let compiled = RuleFiles::read(rules).compile().unwrap_or_else(|_| panic!("the rules do not compile"));
         let parsed = compiled.files.iter().enumerate();
         let trees: Vec<_> = parsed.map(|(at, file)| syntax::parse(FileId(at as u32), &file.text).unwrap()).collect();
-        let mut oracle = Oracle::new(&trees, compiled.program.version());
-        oracle.width = stream.len() as i32;
+        let models = Place::Set(compiled.models);
+        let oracle = || {
+            let mut oracle = Oracle::new(&trees, compiled.program.version(), &models.reader());
+            oracle.width = stream.len() as i32;
+            oracle
+        };
         let mut topics: BTreeMap<String, Vec<Vec<Wanted>>> = BTreeMap::new();
-        let derived: Vec<String> = oracle.topic_names().into_iter().map(str::to_owned).collect();
+        let derived: Vec<String> = oracle().topic_names().into_iter().map(str::to_owned).collect();
         let alerts =
             derived.iter().filter(|topic| has_alerts(&compiled.files, topic)).map(|topic| format!("alerts.{topic}"));
         for topic in derived.iter().cloned().chain(alerts).chain(["dead-letters".to_owned()]) {
             topics.insert(topic, vec![Vec::new(); stream.len()]);
         }
-        for (partition, records) in stream.iter().enumerate() {
-            let mut entries = journal[partition].iter().map(entry).peekable();
-            let mut happen = |event: Event<'_>, record: Option<(&str, &Record<'_>)>| {
-                for sent in oracle.step(0, &event, &LIMITS) {
-                    let (topic, wanted) = wanted(&sent, record);
-                    topics.get_mut(&topic).unwrap_or_else(|| panic!("no topic {topic}"))[partition].push(wanted);
-                }
-            };
-            for read in records {
-                while let Some(entry) = entries.next_if(|entry| entry.before <= read.offset) {
-                    between(&entry, partition as i32, &mut happen);
-                }
-                let record = record(partition, read);
-                happen(Event::Record(record), Some(("research", &record)));
-            }
-            for entry in entries {
-                between(&entry, partition as i32, &mut happen);
+        let all = std::thread::scope(|scope| {
+            let interpreted =
+                |partition: usize| interpreted(oracle(), partition, &stream[partition], &journal[partition]);
+            let running: Vec<_> =
+                (0..stream.len()).map(|partition| scope.spawn(move || interpreted(partition))).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        for (partition, sent) in all.into_iter().enumerate() {
+            for (topic, wanted) in sent {
+                topics.get_mut(&topic).unwrap_or_else(|| panic!("no topic {topic}"))[partition].push(wanted);
             }
         }
         Self(topics)
@@ -70,6 +70,26 @@ impl Expected {
     }
 }
 
+/// What a partition's records and the entries between them bring about: topics, and what goes there.
+fn interpreted(mut oracle: Oracle, partition: usize, records: &[Read], journal: &[Read]) -> Vec<(String, Wanted)> {
+    let mut all = Vec::new();
+    let mut happen = |event: Event<'_>, record: Option<(&str, &Record<'_>)>| {
+        all.extend(oracle.step(0, &event, &LIMITS).iter().map(|sent| wanted(sent, record)));
+    };
+    let mut entries = journal.iter().map(Entry::of).peekable();
+    for read in records {
+        while let Some(entry) = entries.next_if(|entry| entry.before <= read.offset) {
+            between(&entry, partition as i32, &mut happen);
+        }
+        let record = record(partition, read);
+        happen(Event::Record(record), Some(("research", &record)));
+    }
+    for entry in entries {
+        between(&entry, partition as i32, &mut happen);
+    }
+    all
+}
+
 /// Whether the files have a rule of that topic with an alert; the engine makes no other alert topics.
 fn has_alerts(files: &[triage_core::source::SourceFile], topic: &str) -> bool {
     let trees = files.iter().map(|file| syntax::parse(FileId(0), &file.text).unwrap());
@@ -82,18 +102,7 @@ fn has_alerts(files: &[triage_core::source::SourceFile], topic: &str) -> bool {
     })
 }
 
-/// An entry of the engines' journal: their order of what is not in the stream is taken for granted, and nothing else.
-struct Entry {
-    before: i64,
-    event: serde_json::Value,
-}
-
-fn entry(read: &Read) -> Entry {
-    let mut json: serde_json::Value = serde_json::from_slice(read.value.as_deref().unwrap()).unwrap();
-    Entry { before: json["before"].as_i64().unwrap(), event: json["event"].take() }
-}
-
-/// Happens between two readings.
+/// Happens between two readings. The engines' order of what is not in the stream is taken for granted, and nothing else.
 fn between(entry: &Entry, partition: i32, happen: &mut impl FnMut(Event<'_>, Option<(&str, &Record<'_>)>)) {
     if let Some(to) = entry.event["advance"]["to"].as_i64() {
         return happen(Event::Advance { partition, to }, None);
@@ -102,13 +111,7 @@ fn between(entry: &Entry, partition: i32, happen: &mut impl FnMut(Event<'_>, Opt
         // One rule set judges all of it.
         return;
     }
-    let word = &entry.event["acknowledgement"];
-    let bytes = |name: &str| {
-        let hex = word[name].as_str()?.as_bytes().chunks(2);
-        Some(hex.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect::<Vec<u8>>())
-    };
-    let (key, value) = (bytes("key"), bytes("value"));
-    let (timestamp, offset) = (word["timestamp"].as_i64(), word["offset"].as_i64().unwrap());
+    let Word { offset, timestamp, key, value } = entry.word().unwrap();
     let record = Record { key: key.as_deref(), value: value.as_deref(), timestamp, partition, offset };
     happen(Event::Acknowledgement(record), Some(("acknowledgements", &record)));
 }
@@ -177,6 +180,15 @@ impl Verdict {
             }
         }
         verdict
+    }
+
+    /// Judges what the engines have heard, too: by partition all that was said, and their journal.
+    pub(crate) fn hear(&mut self, said: &[Vec<Read>], journal: &[Vec<Read>]) {
+        let counts = self.counts.entry("acknowledgements".to_owned()).or_default();
+        for (partition, (said, journal)) in said.iter().zip(journal).enumerate() {
+            *counts = (counts.0 + said.len(), counts.1 + journal::count(journal));
+            self.differences.extend(journal::differences(partition, said, journal));
+        }
     }
 
     pub(crate) fn is_right(&self) -> bool {

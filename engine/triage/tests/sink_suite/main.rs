@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use triage::sink::{Document, Sink, Unavailable, Written};
+use triage::sink::{Document, Removed, Sink, Unavailable, Which, Written};
 
 /// Documents in a batch of the writer that is killed.
 const BATCH: u64 = 1000;
@@ -93,6 +93,49 @@ fn a_refused_document_does_not_hold_up_the_others(store: &impl Store) {
     let refused: Vec<_> = sink.write(&batch).unwrap().refusals.into_iter().map(|refusal| refusal.position).collect();
     assert_eq!(refused, [1]);
     assert_eq!(counts(&mut sink), expected(&[("stroke", 2)]));
+}
+
+/// A document of a patient at a time.
+fn of(collection: &str, patient: &str, ts: i64) -> Document {
+    let id = format!("research/0/{ts}@{ts}/{patient}");
+    let json = format!(r#"{{"_id":"{id}","patient":"{patient}","ts":{ts}}}"#);
+    Document { collection: Arc::from(collection), id, json }
+}
+
+fn removed(counts: &[(&str, u64)]) -> Removed {
+    Removed { documents: expected(counts), waiting: Vec::new() }
+}
+
+fn a_patient_is_found_and_removed_everywhere(store: &impl Store) {
+    let mut batch: Vec<_> = (0..12_000).map(|ts| of("stroke", "p1", ts)).collect();
+    batch.extend([of("stroke", "p2", 1), of("vitals", "p1", 1), of("vitals", "p10", 1), of("calm", "p2", 1)]);
+    batch.push(document("calm", "a", "no patient, p1"));
+    let mut sink = store.open();
+    assert_eq!(sink.write(&batch).unwrap(), Written::default());
+    assert_eq!(sink.of_patient("p1").unwrap(), expected(&[("stroke", 12_000), ("vitals", 1)]));
+    assert_eq!(sink.remove(Which::Patient("p1")).unwrap(), removed(&[("stroke", 12_000), ("vitals", 1)]));
+    assert_eq!(sink.of_patient("p1").unwrap(), expected(&[]));
+    assert_eq!(counts(&mut store.open()), expected(&[("calm", 2), ("stroke", 1), ("vitals", 1)]));
+    assert_eq!(sink.remove(Which::Patient("p1")).unwrap(), removed(&[]));
+    assert_eq!(sink.remove(Which::Patient("' OR 1 = 1 --")).unwrap(), removed(&[]));
+}
+
+fn what_is_old_goes_and_what_is_younger_stays(store: &impl Store) {
+    let mut batch: Vec<_> = (0..20).map(|ts| of("stroke", "p1", ts)).collect();
+    batch.extend([of("vitals", "p1", 3), of("kept", "p1", 3), document("stroke", "a", "no time")]);
+    let text = Document { json: r#"{"_id":"b","ts":"1970"}"#.to_owned(), ..document("stroke", "b", "") };
+    let half = Document { json: r#"{"_id":"c","ts":12.5}"#.to_owned(), ..document("stroke", "c", "") };
+    batch.extend([text, half]);
+    let mut sink = store.open();
+    assert_eq!(sink.write(&batch).unwrap(), Written::default());
+    let collections = ["stroke", "vitals", "not there"].map(Arc::from);
+    let which = Which::Before(12, &collections);
+    assert_eq!(sink.remove(which).unwrap(), removed(&[("stroke", 12), ("vitals", 1)]));
+    assert_eq!(sink.remove(which).unwrap(), removed(&[]));
+    // The rest is written again as ever.
+    assert_eq!(sink.write(&batch[10..]).unwrap(), Written::default());
+    assert!(store.read("stroke", "research/0/12@12/p1").is_some() && store.read("kept", "research/0/3@3/p1").is_some());
+    assert_eq!(counts(&mut sink).get("stroke"), Some(&13));
 }
 
 /// A writer of its own process is killed in the middle of a batch, again and again, and `trouble` is made meanwhile. What it

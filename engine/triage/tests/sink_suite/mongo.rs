@@ -19,13 +19,14 @@ use proxy::Proxy;
 use triage::config::Secret;
 use triage::sink::Waiting;
 use triage::sink::mongo::MongoSink;
+use triage::tls::{Credentials, Use};
 
 use super::*;
 
 const DATABASE: &str = "Ehealth";
 
 fn sink(uri: &str) -> Result<MongoSink, Unavailable> {
-    MongoSink::open(&Secret::new(uri), DATABASE)
+    MongoSink::open(&Secret::new(uri), DATABASE, &Credentials::new(Use::MongoDb))
 }
 
 impl Store for MongoServer {
@@ -43,6 +44,16 @@ impl Store for MongoServer {
 #[test]
 fn replays() {
     replays_change_nothing(&MongoServer::start());
+}
+
+#[test]
+fn a_patient() {
+    a_patient_is_found_and_removed_everywhere(&MongoServer::start());
+}
+
+#[test]
+fn old_documents() {
+    what_is_old_goes_and_what_is_younger_stays(&MongoServer::start());
 }
 
 #[test]

@@ -60,6 +60,20 @@ fn refused() {
 }
 
 #[test]
+fn a_patient() {
+    let file = File::new();
+    a_patient_is_found_and_removed_everywhere(&file);
+    let bytes = |name: &str| std::fs::read(file.path().with_file_name(name)).unwrap_or_default();
+    let all = [bytes("ehealth.sqlite"), bytes("ehealth.sqlite-wal")].concat();
+    assert!(!all.windows(14).any(|window| window == br#""patient":"p1""#), "bytes of the patient are in the file");
+}
+
+#[test]
+fn old_documents() {
+    what_is_old_goes_and_what_is_younger_stays(&File::new());
+}
+
+#[test]
 fn killed() {
     let file = File::new();
     let path = file.path().display().to_string();

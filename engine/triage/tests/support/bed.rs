@@ -1,17 +1,18 @@
 //! A test bed: the embedded broker, a rules folder, engines in this process, and a reader that sees committed records only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, ToBytes};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 use triage::config::Layers;
@@ -63,7 +64,7 @@ impl Seen {
 
 impl Bed {
     pub(crate) fn new(partitions: i32) -> Self {
-        let broker = noida::kafka::spawn("127.0.0.1:0").unwrap();
+        let broker = triage::embedded::spawn("127.0.0.1:0").unwrap();
         Self { embedded: true, ..Self::at(broker, partitions) }
     }
 
@@ -120,8 +121,11 @@ impl Bed {
     }
 
     pub(crate) fn producer(&self) -> Readings {
-        let producer = self.client().set("linger.ms", "0").create().unwrap();
-        Readings { producer, partitions: self.partitions }
+        Readings { producer: self.sender(), partitions: self.partitions }
+    }
+
+    fn sender(&self) -> Sender {
+        self.client().set("linger.ms", "0").create_with_context(Deliveries::default()).unwrap()
     }
 
     /// Sends `chunk` readings again and again until there is enough; how many there were.
@@ -141,13 +145,10 @@ impl Bed {
 
     /// A record without key and value on partition 0.
     pub(crate) fn send_with_headers(&self, topic: &str, headers: &[(&str, &str)]) {
-        let producer: BaseProducer = self.client().create().unwrap();
         let headers = headers
             .iter()
             .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(*value) }));
-        let record = BaseRecord::<[u8], [u8]>::to(topic).partition(0).headers(headers);
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(Duration::from_secs(20)).unwrap();
+        self.send_record(BaseRecord::<[u8], [u8]>::to(topic).partition(0).headers(headers));
     }
 
     /// A value without key on partition 0.
@@ -157,21 +158,13 @@ impl Bed {
 
     /// A value with its key on partition 0.
     pub(crate) fn send_keyed(&self, topic: &str, key: &str, value: &str) {
-        self.send_record(BaseRecord::to(topic).partition(0).key(key.as_bytes()).payload(value));
+        self.send_record(BaseRecord::to(topic).partition(0).key(key).payload(value));
     }
 
-    fn send_record(&self, record: BaseRecord<'_, [u8], str>) {
-        let producer: BaseProducer = self.client().create().unwrap();
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(Duration::from_secs(20)).unwrap();
-    }
-
-    /// A key and a value on partition 0: a compacted topic takes none without a key.
-    pub(crate) fn send_pair(&self, topic: &str, key: &str, value: &str) {
-        let producer: BaseProducer = self.client().create().unwrap();
-        let record = BaseRecord::to(topic).partition(0).key(key).payload(value);
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(Duration::from_secs(20)).unwrap();
+    fn send_record<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(&self, record: BaseRecord<'_, K, V>) {
+        let sender = self.sender();
+        sender.send(record).map_err(|(error, _)| error).unwrap();
+        flush(&sender);
     }
 
     pub(crate) fn client(&self) -> ClientConfig {
@@ -192,7 +185,12 @@ impl Bed {
                 std::thread::sleep(Duration::from_millis(300));
                 return self.look(topic);
             }
-            assert!(Instant::now() < until, "{topic} has {} of {least} records", seen.len());
+            assert!(
+                Instant::now() < until,
+                "{topic} has {} of {least} records; the stream has {:?}",
+                seen.len(),
+                self.ends()
+            );
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -204,6 +202,13 @@ impl Bed {
         (seen.len(), seen.iter().map(bytes).sum())
     }
 
+    /// How many records each partition of the stream has.
+    fn ends(&self) -> Vec<i64> {
+        let consumer: BaseConsumer = self.client().set("group.id", "reader").create().unwrap();
+        let end = |partition| consumer.fetch_watermarks("research", partition, Duration::from_secs(20)).unwrap().1;
+        (0..self.partitions).map(end).collect()
+    }
+
     fn look(&self, topic: &str) -> Vec<Seen> {
         let consumer: BaseConsumer =
             self.client().set("group.id", "reader").set("isolation.level", "read_committed").create().unwrap();
@@ -212,18 +217,50 @@ impl Bed {
             partitions.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         }
         consumer.assign(&partitions).unwrap();
-        let mut seen = Vec::new();
+        let (mut seen, mut places) = (Vec::new(), HashSet::new());
         let mut patience = Duration::from_secs(3);
         while let Some(polled) = consumer.poll(patience) {
-            seen.push(copy(&polled.unwrap()));
+            let message = polled.unwrap();
+            let place = (message.partition(), message.offset());
+            assert!(
+                places.insert(place),
+                "the reader of {topic} came to {place:?} twice: nothing was written twice there"
+            );
+            seen.push(copy(&message));
             patience = Duration::from_millis(700);
         }
         seen
     }
 }
 
+type Sender = BaseProducer<Deliveries>;
+
+/// What was not delivered: its absence would be laid at the engine's door.
+#[derive(Default)]
+struct Deliveries {
+    failed: Mutex<Vec<String>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.failed.lock().unwrap().push(error.to_string());
+        }
+    }
+}
+
+/// Everything is delivered. A broker that was killed takes its time until it serves again.
+fn flush(sender: &Sender) {
+    sender.flush(Duration::from_mins(2)).unwrap();
+    assert_eq!(*sender.context().failed.lock().unwrap(), Vec::<String>::new());
+}
+
 pub(crate) struct Readings {
-    producer: BaseProducer,
+    producer: Sender,
     partitions: i32,
 }
 
@@ -254,7 +291,7 @@ impl Readings {
     }
 
     pub(crate) fn flush(&self) {
-        self.producer.flush(Duration::from_secs(20)).unwrap();
+        flush(&self.producer);
     }
 }
 

@@ -62,6 +62,24 @@ impl Drop for Process {
     }
 }
 
+/// A listener that speaks TLS.
+pub(crate) struct Encrypted {
+    pub(crate) name: &'static str,
+    pub(crate) port: u16,
+    /// Its key and certificate, in PEM.
+    pub(crate) shows: String,
+    /// Authorities, in PEM.
+    pub(crate) trusts: String,
+    /// Whether clients must show a certificate.
+    pub(crate) asks: bool,
+}
+
+impl Encrypted {
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
 /// Apache Kafka, one node, in a folder of its own.
 pub(crate) struct Kafka {
     pub(crate) port: u16,
@@ -101,19 +119,21 @@ impl Kafka {
         kafka
     }
 
-    /// The same, with a second listener whose clients have to log in as one of `users` (name and password, SASL PLAIN) and may
-    /// do nothing before they are allowed to.
+    /// The same, with a second listener whose clients have to log in, as one of `users` (name and password, SASL PLAIN) or as one
+    /// who is made later (SCRAM), and may do nothing before they are allowed to. Whoever comes by the first is the administrator.
     pub(crate) fn start_guarded(users: &[(&str, &str)]) -> Self {
         let mut kafka = Self::formatted(None);
         let users: Vec<String> = users.iter().map(|(name, password)| format!("user_{name}=\"{password}\"")).collect();
         let users = users.join(" ");
         let plain = "org.apache.kafka.common.security.plain.PlainLoginModule";
+        let scram = "org.apache.kafka.common.security.scram.ScramLoginModule";
         let guard = format!(
             "listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}\n\
              listener.security.protocol.map=PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT\n\
-             listener.name.guarded.sasl.enabled.mechanisms=PLAIN\n\
+             listener.name.guarded.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512\n\
+             listener.name.guarded.scram-sha-512.sasl.jaas.config={scram} required;\n\
              listener.name.guarded.plain.sasl.jaas.config={plain} required {users};\n\
              authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
              super.users=User:ANONYMOUS\n",
@@ -125,6 +145,50 @@ impl Kafka {
         std::io::Write::write_all(&mut file, guard.as_bytes()).unwrap();
         kafka.restart();
         kafka
+    }
+
+    /// The same, with listeners of their own that speak TLS, in the broker's folder as `<name>.pem` and `<name>.ca`.
+    pub(crate) fn start_encrypted(listeners: &[Encrypted]) -> Self {
+        let mut kafka = Self::formatted(None);
+        let controller = free_port();
+        let (mut bound, mut advertised, mut protocols) = (String::new(), String::new(), String::new());
+        let mut encrypted = String::new();
+        for Encrypted { name, port, .. } in listeners {
+            let _ = write!(bound, ",{name}://127.0.0.1:{port}");
+            let _ = write!(advertised, ",{name}://127.0.0.1:{port}");
+            let _ = write!(protocols, ",{name}:SSL");
+            let of_listener = format!("listener.name.{}.ssl", name.to_lowercase());
+            let folder = kafka.folder.path().display();
+            let _ = write!(
+                encrypted,
+                "{of_listener}.keystore.type=PEM\n{of_listener}.keystore.location={folder}/{name}.pem\n\
+                 {of_listener}.truststore.type=PEM\n{of_listener}.truststore.location={folder}/{name}.ca\n"
+            );
+        }
+        for listener in listeners.iter().filter(|listener| listener.asks) {
+            let _ = writeln!(encrypted, "listener.name.{}.ssl.client.auth=required", listener.name.to_lowercase());
+        }
+        let port = kafka.port;
+        let properties = format!(
+            "listeners=PLAINTEXT://127.0.0.1:{port}{bound},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.quorum.voters=1@127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n{encrypted}"
+        );
+        let mut file = std::fs::File::options().append(true).open(kafka.properties()).unwrap();
+        std::io::Write::write_all(&mut file, properties.as_bytes()).unwrap();
+        for listener in listeners {
+            kafka.encrypt(listener);
+        }
+        kafka.restart();
+        kafka
+    }
+
+    /// What a listener shows and trusts from the next start on.
+    pub(crate) fn encrypt(&self, listener: &Encrypted) {
+        let file = |kind: &str| self.folder.path().join(format!("{}.{kind}", listener.name));
+        std::fs::write(file("pem"), &listener.shows).unwrap();
+        std::fs::write(file("ca"), &listener.trusts).unwrap();
     }
 
     /// Where users log in.

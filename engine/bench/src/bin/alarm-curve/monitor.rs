@@ -6,6 +6,7 @@ use serde::Deserialize;
 use triage_core::compile::compile_all;
 use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 const RULES: &str = include_str!("../../../alarm-curve/monitor.rules");
@@ -57,7 +58,7 @@ impl Monitor {
         let written = if hold == 0 { String::new() } else { format!("for {hold}s") };
         let text = RULES.replace("HOLD", &written);
         let files = [SourceFile { path: "monitor.rules".to_owned(), text }];
-        let compiled = compile_all(&files).map_err(|found| MonitorError::Rules(format!("{found:?}")))?;
+        let compiled = compile_all(&files, &NoModels).map_err(|found| MonitorError::Rules(format!("{found:?}")))?;
         let (states, workspace, outputs) = (States::new(1), Workspace::default(), Outputs::default());
         let (open, over) = (BTreeMap::new(), Vec::new());
         Ok(Self { hold, program: compiled.program, states, workspace, outputs, open, over })

@@ -175,13 +175,15 @@ mod tests {
     use triage_bench::readings::{Keys, readings, records};
     use triage_core::compile::compile;
     use triage_core::program::{Limits, OutputKind, Outputs, Program, States, Workspace};
+    use triage_core::score::NoModels;
     use triage_core::source::SourceFile;
 
     use super::*;
 
     fn engine(values: &[Vec<u8>]) -> (Vec<(String, String, String)>, Program) {
         let text = include_str!("../../../e2e/ward.rules").to_owned();
-        let (program, _) = compile(&[SourceFile { path: "ward.rules".into(), text }]).expect("ward.rules is right");
+        let (program, _) =
+            compile(&[SourceFile { path: "ward.rules".into(), text }], &NoModels).expect("ward.rules is right");
         let (mut workspace, mut outputs) = (Workspace::default(), Outputs::default());
         program.step(&records(values), &Limits::default(), &mut States::new(1), &mut workspace, &mut outputs);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

@@ -30,6 +30,10 @@ pub(crate) struct Arguments {
     /// Compare the engine with itself instead, under rules that keep state: what keeping it costs
     #[arg(long)]
     pub(crate) state: bool,
+    /// Compare the engine with itself instead, under the rules that the hand-written program has by hand: what a score of every
+    /// reading costs
+    #[arg(long, conflicts_with_all = ["state", "rules"])]
+    pub(crate) score: bool,
     /// With `--state`: how long after a sweep of snapshots the next begins
     #[arg(long, default_value = "2s")]
     pub(crate) snapshot_age: String,
@@ -42,8 +46,14 @@ impl Arguments {
     /// Fewer are through before anything can be measured.
     pub(crate) const FEWEST: usize = 50_000;
 
-    pub(crate) fn rules(&self) -> PathBuf {
-        let folder = if self.state { "e2e-state" } else { "e2e" };
-        self.rules.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+    /// The folders of the rules of both contenders.
+    pub(crate) fn rules(&self) -> [PathBuf; 2] {
+        let own = |folder: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        match &self.rules {
+            Some(rules) => [rules.clone(), rules.clone()],
+            None if self.state => [own("e2e-state"), own("e2e-state")],
+            None if self.score => [own("e2e-score"), own("e2e")],
+            None => [own("e2e"), own("e2e")],
+        }
     }
 }

@@ -16,6 +16,9 @@ pub(crate) enum Kind {
     Other = 1,
 }
 
+/// What is usual between two sweeps of snapshots.
+const USUAL: &str = "30s";
+
 /// Longer than any round: after the first there is no other sweep of snapshots.
 const NEVER: &str = "24h";
 
@@ -46,26 +49,29 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    /// The engine, and the hand-written program or an engine that writes no state down, from the folder in which this program
-    /// was built.
+    /// The engine, and the hand-written program or an engine that does less, from the folder in which this program was built.
     pub(crate) fn both(arguments: &Arguments) -> Result<[Self; 2], ContenderError> {
         let here = std::env::current_exe()?;
         let folder = here.parent().unwrap_or(Path::new(""));
         let rules = arguments.rules();
-        let rules = rules.canonicalize()?;
-        let contender = |kind, name, program: &str, snapshot_age: Option<&str>| {
+        let contender = |kind: Kind, name, program: &str, snapshot_age: Option<&str>| {
             let program = folder.join(program);
             if !program.exists() {
                 return Err(ContenderError::Missing(program));
             }
+            let rules = rules[kind as usize].canonicalize()?;
             let snapshot_age = snapshot_age.map(str::to_owned);
-            Ok(Self { kind, name, program, rules: rules.clone(), workers: arguments.workers, snapshot_age })
+            Ok(Self { kind, name, program, rules, workers: arguments.workers, snapshot_age })
         };
         if arguments.state {
             let kept = contender(Kind::Engine, "state kept", "triage", Some(&arguments.snapshot_age))?;
             return Ok([kept, contender(Kind::Other, "state not kept", "triage", Some(NEVER))?]);
         }
-        let engine = contender(Kind::Engine, "triage run", "triage", Some("30s"))?;
+        if arguments.score {
+            let scored = contender(Kind::Engine, "with a score", "triage", Some(USUAL))?;
+            return Ok([scored, contender(Kind::Other, "without", "triage", Some(USUAL))?]);
+        }
+        let engine = contender(Kind::Engine, "triage run", "triage", Some(USUAL))?;
         Ok([engine, contender(Kind::Other, "by hand", "by-hand", None)?])
     }
 

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::stream::{now, trickle};
+use crate::stream::{Readings, now};
 use crate::topics::{PARTITIONS, ends, reader};
 
 /// What comes of the first readings does not count.
@@ -42,8 +42,8 @@ impl Delays {
     }
 }
 
-/// Sends readings at a rate and watches the alerts that come of them.
-pub(crate) fn watch(bootstrap: &str, rate: u32, seconds: u32) -> KafkaResult<Delays> {
+/// Sends `readings` at a rate and watches the alerts that come of them.
+pub(crate) fn watch(bootstrap: &str, readings: &mut Readings, rate: u32, seconds: u32) -> KafkaResult<Delays> {
     let consumer = reader(bootstrap)?;
     let mut places = TopicPartitionList::new();
     for ((topic, partition), end) in ends(bootstrap)? {
@@ -54,10 +54,18 @@ pub(crate) fn watch(bootstrap: &str, rate: u32, seconds: u32) -> KafkaResult<Del
     debug_assert_eq!(places.count(), 2 * PARTITIONS as usize);
     consumer.assign(&places)?;
     let lasting = WARM_UP + Duration::from_secs(seconds.into());
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| readings.trickle(bootstrap, rate, lasting));
+        let delays = delays(&consumer, lasting + TAIL)?;
+        sender.join().unwrap_or(Err(KafkaError::Canceled))?;
+        Ok(Delays::new(delays))
+    })
+}
+
+/// How late each alert is that `consumer` sees for so long.
+fn delays(consumer: &BaseConsumer, lasting: Duration) -> KafkaResult<Vec<i64>> {
     let counted_from = now() + WARM_UP.as_millis() as i64;
-    let address = bootstrap.to_owned();
-    let sender = std::thread::spawn(move || trickle(&address, rate, lasting));
-    let until = Instant::now() + lasting + TAIL;
+    let until = Instant::now() + lasting;
     let mut delays = Vec::new();
     while Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
@@ -71,8 +79,7 @@ pub(crate) fn watch(bootstrap: &str, rate: u32, seconds: u32) -> KafkaResult<Del
             Some(Err(error)) => return Err(error),
         }
     }
-    sender.join().unwrap_or(Err(KafkaError::Canceled))?;
-    Ok(Delays::new(delays))
+    Ok(delays)
 }
 
 #[cfg(test)]

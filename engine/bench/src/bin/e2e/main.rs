@@ -79,8 +79,7 @@ fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let kafka = services::Kafka::start();
     let bootstrap = kafka.bootstrap();
     topics::make(&bootstrap)?;
-    stream::fill(&bootstrap, arguments.readings)?;
-    let mut bench = Bench::new(&bootstrap, arguments);
+    let mut bench = Bench::new(&bootstrap, arguments)?;
     for round in 0..arguments.rounds {
         // Who goes first changes: a broker that warms up or slows down favours nobody.
         let order = if round % 2 == 0 { [Kind::Engine, Kind::Other] } else { [Kind::Other, Kind::Engine] };

@@ -14,8 +14,8 @@ const CEILING: f64 = 7.5;
 #[derive(Debug)]
 pub(crate) struct Report {
     readings: usize,
-    /// Whether it is about what keeping state costs.
-    state: bool,
+    /// What the engine is compared with itself for, if it is.
+    cost: Option<&'static str>,
     names: [&'static str; 2],
     before: Machine,
     after: Option<Machine>,
@@ -25,10 +25,14 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(arguments: &Arguments, names: [&'static str; 2]) -> Self {
-        let (readings, state) = (arguments.readings, arguments.state);
+        let cost = match arguments {
+            Arguments { state: true, .. } => Some("Keeping state"),
+            Arguments { score: true, .. } => Some("A score of every reading"),
+            _ => None,
+        };
         Self {
-            readings,
-            state,
+            readings: arguments.readings,
+            cost,
             names,
             before: Machine::look(),
             after: None,
@@ -51,8 +55,7 @@ impl Report {
 
     fn median(&self, kind: Kind, figure: impl Fn(&Measured) -> f64) -> f64 {
         let mut figures: Vec<f64> = self.rounds[kind as usize].iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&mut figures)
     }
 
     fn row(&self, f: &mut fmt::Formatter<'_>, kind: Kind) -> fmt::Result {
@@ -74,6 +77,12 @@ impl Report {
     }
 }
 
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let at = |place: usize| figures.get(place).copied().unwrap_or(f64::NAN);
+    f64::midpoint(at(figures.len().saturating_sub(1) / 2), at(figures.len() / 2))
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outputs = self.rounds[0].first().map_or(0, |round| round.outputs);
@@ -90,11 +99,24 @@ impl fmt::Display for Report {
         self.row(f, Kind::Other)?;
         let [engine, by_hand] =
             [Kind::Engine, Kind::Other].map(|kind| self.median(kind, |round| round.cpu_per_million));
-        if self.state {
-            return write!(f, "\nKeeping state costs {:.1} % of the CPU without.", (engine / by_hand - 1.0) * 100.0);
+        if let Some(cost) = self.cost {
+            return write!(f, "\n{cost} costs {:.1} % of the CPU without.", (engine / by_hand - 1.0) * 100.0);
         }
         writeln!(f, "\nThe engine needs {:.2} times the CPU of the hand-written program.", engine / by_hand)?;
         let verdict = if by_hand <= CEILING { "counts" } else { "does not count" };
         write!(f, "By hand {by_hand:.2} CPU s per million: it {verdict} as the ceiling (at most {CEILING}).")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(median(&mut [7.0]), 7.0);
+        assert!(median(&mut []).is_nan());
     }
 }

@@ -10,6 +10,7 @@ use crate::Failure;
 use crate::arguments::Arguments;
 use crate::contender::{Contender, Running};
 use crate::latency::{Delays, watch};
+use crate::stream::Readings;
 use crate::topics::{Counts, PARTITIONS, PATIENCE, STREAM, client, count_since, ends};
 
 /// How often progress is looked at.
@@ -17,6 +18,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// A contender that commits nothing for so long is stuck.
 const STUCK: Duration = Duration::from_mins(1);
+
+/// For how long readings are sent of which none counts.
+const AWAKE: Duration = Duration::from_secs(1);
 
 /// What a round has shown.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +33,19 @@ pub(crate) struct Measured {
 
 pub(crate) struct Bench {
     bootstrap: String,
-    readings: usize,
+    count: usize,
+    readings: Readings,
     /// What the first round wrote; every other must write as much.
     expected: Option<Counts>,
     rounds: u32,
 }
 
 impl Bench {
-    pub(crate) fn new(bootstrap: &str, arguments: &Arguments) -> Self {
-        Self { bootstrap: bootstrap.to_owned(), readings: arguments.readings, expected: None, rounds: 0 }
+    /// Fills the stream.
+    pub(crate) fn new(bootstrap: &str, arguments: &Arguments) -> KafkaResult<Self> {
+        let mut readings = Readings::new();
+        readings.fill(bootstrap, arguments.readings)?;
+        Ok(Self { bootstrap: bootstrap.to_owned(), count: arguments.readings, readings, expected: None, rounds: 0 })
     }
 
     pub(crate) fn round(&mut self, round: u32, contender: &Contender) -> Result<Measured, Failure> {
@@ -52,17 +60,19 @@ impl Bench {
         let counts = count_since(&self.bootstrap, &begin)?;
         let outputs = counts.values().sum();
         self.compare(name, counts)?;
-        let cpu_per_million = used.cpu_seconds * 1e6 / self.readings as f64;
+        let cpu_per_million = used.cpu_seconds * 1e6 / self.count as f64;
         eprintln!("round {}: {name}: {per_second:.0} readings/s, {cpu_per_million:.2} CPU s per million", round + 1);
         Ok(Measured { per_second, cpu_per_million, peak_mib: used.peak_mib, outputs })
     }
 
-    /// Goes on with the group of the last round, so that nothing is left to judge but what is sent now.
-    pub(crate) fn latency(&self, contender: &Contender, arguments: &Arguments) -> Result<Delays, Failure> {
+    /// Goes on with the group of the last round, so that nothing is left to judge but what is sent now. What is sent first only
+    /// shows that its partitions have been taken over.
+    pub(crate) fn latency(&mut self, contender: &Contender, arguments: &Arguments) -> Result<Delays, Failure> {
         let group = group(contender, self.rounds);
         let mut running = contender.start(&self.bootstrap, &group)?;
+        self.readings.trickle(&self.bootstrap, arguments.rate, AWAKE)?;
         self.wait_until_judged(&mut running, &group)?;
-        let delays = watch(&self.bootstrap, arguments.rate, arguments.latency_seconds)?;
+        let delays = watch(&self.bootstrap, &mut self.readings, arguments.rate, arguments.latency_seconds)?;
         running.assert_runs()?;
         eprintln!("latency: {}: {} alerts seen", contender.name, delays.len());
         if delays.is_empty() { Err(Failure::Unseen(contender.name)) } else { Ok(delays) }

@@ -8,36 +8,43 @@ use triage_bench::readings::{Keys, endless};
 
 use crate::topics::{PARTITIONS, PATIENCE, STREAM, client};
 
-/// Fills the stream.
-pub(crate) fn fill(bootstrap: &str, count: usize) -> KafkaResult<()> {
-    let producer: BaseProducer =
-        client(bootstrap).set("linger.ms", "20").set("compression.type", "lz4").set("acks", "all").create()?;
-    for (number, value) in endless(Keys::Ordered, 0).take(count).enumerate() {
-        send(&producer, &value)?;
-        if (number + 1) % 250_000 == 0 {
-            eprintln!("filling: {} of {count} readings", number + 1);
-        }
-    }
-    producer.flush(PATIENCE)
-}
+/// Those that have not been sent yet, from the earliest on: one that comes again, or late, raises no alert that its patient has.
+pub(crate) struct Readings(Box<dyn Iterator<Item = Vec<u8>> + Send>);
 
-/// Sends at a rate for a while, each reading with its moment as Kafka's time.
-pub(crate) fn trickle(bootstrap: &str, rate: u32, lasting: Duration) -> KafkaResult<()> {
-    let producer: BaseProducer = client(bootstrap).set("linger.ms", "0").set("compression.type", "lz4").create()?;
-    let begun = Instant::now();
-    for (number, value) in endless(Keys::Ordered, 0).enumerate() {
-        let due = Duration::from_secs_f64(number as f64 / f64::from(rate));
-        if due > lasting {
-            break;
-        }
-        let early = due.saturating_sub(begun.elapsed());
-        if early > Duration::from_millis(1) {
-            producer.poll(Duration::ZERO);
-            std::thread::sleep(early);
-        }
-        send(&producer, &value)?;
+impl Readings {
+    pub(crate) fn new() -> Self {
+        Self(Box::new(endless(Keys::Ordered, 0)))
     }
-    producer.flush(PATIENCE)
+
+    /// Fills the stream.
+    pub(crate) fn fill(&mut self, bootstrap: &str, count: usize) -> KafkaResult<()> {
+        let producer: BaseProducer =
+            client(bootstrap).set("linger.ms", "20").set("compression.type", "lz4").set("acks", "all").create()?;
+        for (number, value) in self.0.by_ref().take(count).enumerate() {
+            send(&producer, &value)?;
+            if (number + 1) % 250_000 == 0 {
+                eprintln!("filling: {} of {count} readings", number + 1);
+            }
+        }
+        producer.flush(PATIENCE)
+    }
+
+    /// Sends at a rate for a while, each reading with its moment as Kafka's time.
+    pub(crate) fn trickle(&mut self, bootstrap: &str, rate: u32, lasting: Duration) -> KafkaResult<()> {
+        let producer: BaseProducer = client(bootstrap).set("linger.ms", "0").set("compression.type", "lz4").create()?;
+        let count = (lasting.as_secs_f64() * f64::from(rate)) as usize;
+        let begun = Instant::now();
+        for (number, value) in self.0.by_ref().take(count).enumerate() {
+            let due = Duration::from_secs_f64(number as f64 / f64::from(rate));
+            let early = due.saturating_sub(begun.elapsed());
+            if early > Duration::from_millis(1) {
+                producer.poll(Duration::ZERO);
+                std::thread::sleep(early);
+            }
+            send(&producer, &value)?;
+        }
+        producer.flush(PATIENCE)
+    }
 }
 
 fn send(producer: &BaseProducer, value: &[u8]) -> KafkaResult<()> {

@@ -98,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     eprintln!("starting Apache Kafka and the MongoDB-wire server");
     let (kafka, server) = (services::Kafka::start(), MongoServer::start_with(&[]));
     topics::make(&kafka.bootstrap())?;
-    stream::fill(&kafka.bootstrap(), arguments.documents as usize)?;
+    stream::Readings::new().fill(&kafka.bootstrap(), arguments.documents as usize)?;
     let place = Place { bootstrap: kafka.bootstrap(), uri: server.root() };
     place.judge_all(arguments.documents)?;
     println!("{} documents a round; {before}.\nLoad average before: {}.\n", arguments.documents, before.load());

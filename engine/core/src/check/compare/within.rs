@@ -67,6 +67,11 @@ impl Lowering {
                 return self.decided(field, &plausible, "true", span);
             }
         }
+        if let Typed::Score(score) = typed
+            && (to < 0.0 || from > 1.0 || (from <= 0.0 && to >= 1.0))
+        {
+            return self.decided_score(score, from <= 0.0 && to >= 1.0, span);
+        }
         let low = self.against(id, Comparison::GreaterOrEqual, from);
         let high = self.against(id, Comparison::LessOrEqual, to);
         Typed::Condition(self.graph.condition(Condition::And(vec![low, high])))

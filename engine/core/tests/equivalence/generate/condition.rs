@@ -8,7 +8,7 @@ use super::number::{self, Value};
 pub(crate) struct Scope {
     /// The declared fields.
     pub(crate) fields: Vec<Field>,
-    /// `let`s that are numbers.
+    /// Scores, and `let`s that are numbers.
     pub(crate) numbers: Vec<(String, Value)>,
     /// `let`s that are conditions.
     pub(crate) conditions: Vec<String>,
@@ -106,6 +106,9 @@ impl Scope {
     fn number_in_range(&mut self, tape: &mut Tape) -> String {
         let depth = usize::from(tape.chance(25));
         let value = number::value(tape, &self.fields, &self.numbers, depth);
+        if value.is_score {
+            return format!("{} in {}", value.text, tape.one(&["0.1..0.3", "0..0.5", "0.7..1", "0.15..0.85"]));
+        }
         let Some(at) = value.field else {
             let low = tape.between(-300, 1000);
             return format!("{} in {}..{}", value.text, tenths(low), tenths(low + tape.between(1, 2000)));
@@ -129,9 +132,10 @@ impl Scope {
     }
 
     fn status(&self, tape: &mut Tape) -> String {
-        let field = &self.fields[tape.pick(self.fields.len())];
+        let scores = self.numbers.iter().filter(|(_, value)| value.is_score).map(|(name, _)| name.clone());
+        let names: Vec<String> = self.fields.iter().map(|field| written(field.name)).chain(scores).collect();
         let negated = if tape.chance(30) { "not " } else { "" };
-        format!("{} is {negated}{}", written(field.name), tape.one(&["known", "missing", "invalid"]))
+        format!("{} is {negated}{}", names[tape.pick(names.len())], tape.one(&["known", "missing", "invalid"]))
     }
 
     fn text(&mut self, tape: &mut Tape, name: &str, at: usize) -> String {
@@ -179,6 +183,12 @@ impl Scope {
                 format!("{name} in ({})", members.join(", "))
             }
         }
+    }
+
+    /// Fields that a model takes, as they stand in a rule file.
+    pub(crate) fn inputs(&self) -> Vec<String> {
+        let takes = |field: &&Field| !matches!(field.kind, Kind::Text | Kind::Time);
+        self.fields.iter().filter(takes).map(|field| written(field.name)).collect()
     }
 
     /// Fields that a topic can list.

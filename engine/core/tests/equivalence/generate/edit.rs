@@ -3,6 +3,7 @@
 
 use super::Tape;
 use super::past::{DURATIONS, Lets};
+use super::score::Score;
 use super::ward::{self, Ward, Written};
 
 /// Literals that stand behind an order.
@@ -27,7 +28,7 @@ impl Ward {
     }
 
     fn edit(&mut self, tape: &mut Tape) {
-        match tape.pick(20) {
+        match tape.pick(26) {
             0 | 1 => self.threshold(tape),
             2 => self.duration(tape),
             3 => self.reworded(tape),
@@ -44,6 +45,7 @@ impl Ward {
             16 => self.let_made(tape),
             17 => self.let_taken_apart(tape),
             18 => self.declared(tape),
+            19..=24 => self.scored(tape),
             _ => self.mistake = tape.one(&MISTAKES),
         }
     }
@@ -93,7 +95,7 @@ impl Ward {
 
     /// Other clauses behind an alert, an alert where there was none, or none any more.
     fn clauses(&mut self, tape: &mut Tape) {
-        let lets = Lets::default();
+        let lets = self.lets_of_scores();
         let clauses = if tape.chance(80) { ward::alert(tape, &lets, false, None) } else { Vec::new() };
         if let Some(rule) = self.rule(tape).filter(|rule| rule.name.is_some() && !rule.condition.starts_with("no ")) {
             rule.clauses = clauses;
@@ -108,7 +110,7 @@ impl Ward {
 
     /// A rule of its own, or one with the condition of another.
     fn added(&mut self, tape: &mut Tape) {
-        let mut rule = ward::rule(tape, &Lets::default(), 0, None);
+        let mut rule = ward::rule(tape, &self.lets_of_scores(), 0, None);
         rule.name = rule.name.map(|_| tape.one(&NAMES).to_owned());
         if tape.chance(40)
             && let Some(other) = self.rule(tape)
@@ -126,11 +128,11 @@ impl Ward {
             self.rules.retain(|rule| rule.topic != topic);
         }
         if tape.chance(60) {
-            self.topics = if self.topics.len() == 2 {
-                self.topics.iter().copied().filter(|text| !text.contains(topic)).collect()
+            if self.topics.len() == 2 {
+                self.topics.retain(|text| !text.contains(topic));
             } else {
-                ward::TOPICS.to_vec()
-            };
+                self.topics = ward::topics(&self.scores);
+            }
         }
     }
 
@@ -175,7 +177,29 @@ impl Ward {
         }
     }
 
-    /// Every text in which a `let` may stand.
+    /// Another model or other inputs, other needs, another name, another order of scores, or one more.
+    fn scored(&mut self, tape: &mut Tape) {
+        let (kind, name) = (tape.pick(7), tape.one(&ward::SCORES));
+        let (at, known) = (tape.pick(self.scores.len().max(1)), self.scores.iter().any(|score| score.name == name));
+        match (kind, self.scores.get_mut(at)) {
+            (0, Some(score)) => *score = Score::of(tape, &score.name, &ward::INPUTS),
+            (1..=3, Some(score)) => score.need(tape),
+            (4, Some(score)) if !known => {
+                let old = std::mem::replace(&mut score.name, name.into());
+                self.texts().for_each(|text| *text = text.replace(&old, name));
+                self.topics.iter_mut().for_each(|text| *text = text.replace(&old, name));
+            }
+            (5, _) if !known => self.scores.push(Score::of(tape, name, &ward::INPUTS)),
+            _ => tape.shuffle(&mut self.scores),
+        }
+    }
+
+    /// The scores, and no `let`s.
+    fn lets_of_scores(&self) -> Lets {
+        Lets { scores: ward::names_of(&self.scores), ..Lets::default() }
+    }
+
+    /// Every text in which a `let` or a score may stand, topics apart.
     fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let rules = self.rules.iter_mut().flat_map(|rule| rule.clauses.iter_mut().chain([&mut rule.condition]));
         rules.chain(self.lets.iter_mut().map(|(_, meant)| meant))

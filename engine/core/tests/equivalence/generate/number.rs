@@ -16,10 +16,21 @@ pub(crate) struct Value {
     pub(crate) binding: u8,
     /// Whether all its fields bear this unit.
     pub(crate) unit: Option<&'static str>,
+    /// Whether it is a score, and nothing more.
+    pub(crate) is_score: bool,
 }
 
 /// Units that convert to one another.
 const FAMILIES: [&[&str]; 4] = [&["mm[Hg]", "kPa"], &["Cel", "[degF]"], &["g", "mg"], &["s", "min", "h"]];
+
+/// A score.
+pub(crate) fn of_score(name: &str) -> Value {
+    Value { is_score: true, ..calculated(name.into(), None) }
+}
+
+fn calculated(text: String, unit: Option<&'static str>) -> Value {
+    Value { text, field: None, binding: 2, unit, is_score: false }
+}
 
 /// Any number that some field takes part in.
 pub(crate) fn value(tape: &mut Tape, fields: &[Field], lets: &[(String, Value)], depth: usize) -> Value {
@@ -34,7 +45,7 @@ pub(crate) fn value(tape: &mut Tape, fields: &[Field], lets: &[(String, Value)],
         6 => {
             let inner = value(tape, fields, lets, depth - 1);
             let text = format!("-{}", inside(&inner, 2));
-            Value { text, field: None, binding: 1, unit: inner.unit }
+            Value { binding: 1, ..calculated(text, inner.unit) }
         }
         7 => call(tape, fields, lets, depth),
         _ => of_field(tape, fields),
@@ -44,7 +55,7 @@ pub(crate) fn value(tape: &mut Tape, fields: &[Field], lets: &[(String, Value)],
 fn of_field(tape: &mut Tape, fields: &[Field]) -> Value {
     let numbers: Vec<usize> = (0..fields.len()).filter(|at| fields[*at].is_number()).collect();
     let at = numbers[tape.pick(numbers.len())];
-    Value { text: written(fields[at].name), field: Some(at), binding: 2, unit: fields[at].unit }
+    Value { field: Some(at), ..calculated(written(fields[at].name), fields[at].unit) }
 }
 
 /// A sum or a product of two or three.
@@ -63,7 +74,7 @@ fn joined(tape: &mut Tape, fields: &[Field], lets: &[(String, Value)], depth: us
         };
         text.push_str(&format!(" {operator} {next}"));
     }
-    Value { text, field: None, binding, unit }
+    Value { binding, ..calculated(text, unit) }
 }
 
 fn call(tape: &mut Tape, fields: &[Field], lets: &[(String, Value)], depth: usize) -> Value {
@@ -78,7 +89,7 @@ fn call(tape: &mut Tape, fields: &[Field], lets: &[(String, Value)], depth: usiz
             arguments.push(next.text);
         }
     }
-    Value { text: format!("{name}({})", arguments.join(", ")), field: None, binding: 2, unit }
+    calculated(format!("{name}({})", arguments.join(", ")), unit)
 }
 
 fn inside(value: &Value, binding: u8) -> String {
@@ -87,6 +98,9 @@ fn inside(value: &Value, binding: u8) -> String {
 
 /// A literal to compare a number with; for a field it is inside the range, and becomes one of its edges.
 pub(crate) fn literal(tape: &mut Tape, fields: &mut [Field], beside: &Value, whole: bool) -> String {
+    if beside.is_score {
+        return tape.one(&["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "0.55", "0.25"]).into();
+    }
     let Some(at) = beside.field else {
         let unit = beside.unit.filter(|_| tape.chance(30)).map(quoted).unwrap_or_default();
         return format!("{}{unit}", tenths(tape.between(-300, 3000)));

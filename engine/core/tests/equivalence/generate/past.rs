@@ -15,6 +15,8 @@ pub(crate) struct Lets {
     pub(crate) windows: Vec<String>,
     /// Conditions.
     pub(crate) conditions: Vec<String>,
+    /// Scores, and `let`s that are one.
+    pub(crate) scores: Vec<String>,
     /// The field that is the patient.
     pub(crate) key: Option<&'static str>,
 }
@@ -86,7 +88,7 @@ impl Lets {
     /// A comparison of one reading, or a `let`.
     pub(crate) fn plain(&self, tape: &mut Tape) -> String {
         let order = tape.one(&ORDERS);
-        match tape.pick(13) {
+        match tape.pick(16) {
             0 if !self.conditions.is_empty() => self.conditions[tape.pick(self.conditions.len())].clone(),
             1 => "fbs".into(),
             2 => format!("cp {} {}", tape.one(&["=", "!="]), tape.one(&["typical", "0", "odd"])),
@@ -98,15 +100,37 @@ impl Lets {
             4 => format!("temp in 36..{}", tape.one(&["37", "38", "39 'Cel'"])),
             5 => format!("{} {order} {}", self.number(tape), tape.one(&["31", "36.5", "41"])),
             6 => format!("pain {order} {}", 2 + tape.pick(8)),
+            13.. if !self.scores.is_empty() => self.scored(tape),
             9 if self.key.is_some() => format!("{} != \"{}\"", self.key.unwrap_or_default(), tape.pick(4)),
             7 | 8 => format!("temp {order} {}", tape.one(&["36.5", "37.25", "38", "38 'Cel'", "39"])),
             _ => format!("bp {order} {}", tape.one(&["110", "140", "140 'mm[Hg]'", "150", "160"])),
         }
     }
 
+    /// A condition on a score of one reading.
+    fn scored(&self, tape: &mut Tape) -> String {
+        let (score, order) = (self.score(tape), tape.one(&ORDERS));
+        match tape.pick(10) {
+            0 | 1 => format!(
+                "{score} is {}",
+                tape.one(&["known", "missing", "invalid", "not known", "not missing", "not invalid"])
+            ),
+            2 => format!("{score} in {}", tape.one(&["0.2..0.7", "(0.1, 0.5, 0.9)", "(0.3)"])),
+            3 => format!("{score} {} {}", tape.one(&["=", "!="]), tape.one(&["0.3", "0.7"])),
+            4 => format!("{score} {order} {}", tape.one(&["bp / 200", "0.35 * 2"])),
+            7 => format!("{score} {order} 1 - {}", self.score(tape)),
+            5 => format!("1 - {score} {order} 0.3"),
+            _ => format!("{score} {order} {}", tape.one(&["0.1", "0.3", "0.5", "0.7", "0.9"])),
+        }
+    }
+
+    fn score(&self, tape: &mut Tape) -> &str {
+        &self.scores[tape.pick(self.scores.len())]
+    }
+
     /// A number of one reading: what windows are over.
     pub(crate) fn number(&self, tape: &mut Tape) -> String {
-        match tape.pick(10) {
+        match tape.pick(12) {
             0 if !self.numbers.is_empty() => self.numbers[tape.pick(self.numbers.len())].clone(),
             1 => "bp - pain".into(),
             2 => "bp / 2".into(),
@@ -115,6 +139,8 @@ impl Lets {
             5 => "abs(bp - 130) + 1".into(),
             6 => "37 - temp".into(),
             7 => "temp".into(),
+            10 if !self.scores.is_empty() => format!("{} * 100", self.score(tape)),
+            11 if !self.scores.is_empty() => format!("bp * {}", self.score(tape)),
             _ => "bp".into(),
         }
     }
@@ -130,11 +156,27 @@ impl Lets {
         }
     }
 
+    /// A comparison with what a score was.
+    fn score_over_time(&self, tape: &mut Tape) -> String {
+        let (score, length, order) = (self.score(tape), duration(tape), tape.one(&ORDERS));
+        match tape.pick(5) {
+            0 => format!("previous({score}) {order} {score}"),
+            1 => format!("count({score}, {length}) {order} {}", 1 + tape.pick(3)),
+            2 => format!("{}({score}, {length}) {order} 0.2", tape.one(&["rise", "fall"])),
+            3 => format!("stddev({score}, {length}) {order} {}", tape.one(&["0.1501", "0.3003"])),
+            _ => {
+                let function = tape.one(&["avg", "min", "max", "sum"]);
+                format!("{function}({score}, {length}) {order} {}", tape.one(&["0.3", "0.45", "0.7"]))
+            }
+        }
+    }
+
     /// A comparison with a number over time in it.
     fn compared(&self, tape: &mut Tape) -> String {
         let order = tape.one(&ORDERS);
         let (number, length) = (self.number(tape), duration(tape));
-        match tape.pick(18) {
+        match tape.pick(21) {
+            18.. if !self.scores.is_empty() => self.score_over_time(tape),
             0 | 15 => {
                 format!(
                     "stddev({number}, {length}) {order} {}",

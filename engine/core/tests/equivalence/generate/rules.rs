@@ -6,6 +6,7 @@ use super::Tape;
 use super::condition::Scope;
 use super::model::{self, Field, Kind, written};
 use super::number;
+use super::score::Score;
 
 /// A random rule set.
 #[derive(Debug)]
@@ -21,10 +22,12 @@ pub(crate) fn rule_set(tape: &mut Tape) -> RuleSet {
     let fields = model::fields(tape);
     let mut scope = Scope { fields, numbers: Vec::new(), conditions: Vec::new(), enums: Vec::new() };
     let stream = stream(tape, &scope);
+    let scores = scores(tape, &mut scope);
     let mut lets = lets(tape, &mut scope);
+    lets.extend(scores.iter().map(Score::text));
     tape.shuffle(&mut lets);
     let mut names: Vec<&str> = DECLARED[..=tape.pick(DECLARED.len())].to_vec();
-    let topics: Vec<String> = names.iter().map(|name| topic(tape, &scope, name)).collect();
+    let topics: Vec<String> = names.iter().map(|name| topic(tape, &scope, &scores, name)).collect();
     names.extend(&UNDECLARED[..tape.pick(UNDECLARED.len() + 1)]);
     let rules: Vec<String> = (0..=tape.pick(9)).map(|at| rule(tape, &mut scope, &names, at)).collect();
     let split = tape.pick(rules.len() + 1);
@@ -81,8 +84,19 @@ fn lets(tape: &mut Tape, scope: &mut Scope) -> Vec<String> {
     lets
 }
 
-fn topic(tape: &mut Tape, scope: &Scope, name: &str) -> String {
+/// Scores, which are numbers from then on.
+fn scores(tape: &mut Tape, scope: &mut Scope) -> Vec<Score> {
+    let inputs = scope.inputs();
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let names = &["risk", "`heart score`", "odds"][..tape.pick(4)];
+    let scores: Vec<Score> = names.iter().map(|name| Score::of(tape, name, &inputs)).collect();
+    scope.numbers.extend(scores.iter().map(|score| (score.name.clone(), number::of_score(&score.name))));
+    scores
+}
+
+fn topic(tape: &mut Tape, scope: &Scope, scores: &[Score], name: &str) -> String {
     let mut listed: Vec<String> = scope.plain_fields().map(|field| written(field.name)).collect();
+    listed.extend(scores.iter().map(|score| score.name.clone()));
     tape.shuffle(&mut listed);
     listed.truncate(1 + tape.pick(listed.len()));
     let fields = if tape.chance(40) { "all".into() } else { listed.join(", ") };
@@ -110,6 +124,8 @@ fn rule(tape: &mut Tape, scope: &mut Scope, topics: &[&str], at: usize) -> Strin
 
 fn template(tape: &mut Tape, scope: &Scope) -> String {
     let fields: Vec<&Field> = scope.fields.iter().filter(|field| field.is_plain_name()).collect();
+    let numbers = scope.numbers.iter().map(|(name, _)| name).filter(|name| !name.starts_with('`'));
+    let numbers: Vec<&String> = numbers.collect();
     let mut template = String::from(tape.one(&["", "BP ", "größe "]));
     for _ in 0..tape.pick(5) {
         let decimals = if tape.chance(40) { format!(":.{}", tape.pick(4)) } else { String::new() };
@@ -118,9 +134,7 @@ fn template(tape: &mut Tape, scope: &Scope) -> String {
                 let field = fields[tape.pick(fields.len())];
                 if field.is_number() { format!("{{{}{decimals}}}", field.name) } else { format!("{{{}}}", field.name) }
             }
-            3 if !scope.numbers.is_empty() => {
-                format!("{{{}{decimals}}}", scope.numbers[tape.pick(scope.numbers.len())].0)
-            }
+            3 if !numbers.is_empty() => format!("{{{}{decimals}}}", numbers[tape.pick(numbers.len())]),
             4 if !scope.conditions.is_empty() => {
                 format!("{{{}}}", scope.conditions[tape.pick(scope.conditions.len())])
             }

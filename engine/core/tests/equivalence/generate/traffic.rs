@@ -1,5 +1,5 @@
 //! Random traffic for a rule set over time: readings with disorder, gaps and years, dead letters, acknowledgements,
-//! pauses, and idle steps.
+//! pauses, erasures, and idle steps.
 //!
 //! What people acknowledge are alerts that were sent: whoever draws the traffic says what each step sent.
 
@@ -27,6 +27,8 @@ pub(crate) struct Traffic {
     ids: Vec<(String, i32)>,
     /// Those of them that nobody has acknowledged and nothing has ended.
     open: Vec<(String, i32)>,
+    /// One of those whose rule has just been paused: it is acknowledged next.
+    paused: Option<(String, i32)>,
 }
 
 impl Traffic {
@@ -41,6 +43,7 @@ impl Traffic {
             offsets: [[40; 3], [7; 3]],
             ids: Vec::new(),
             open: Vec::new(),
+            paused: None,
         }
     }
 
@@ -59,6 +62,10 @@ impl Traffic {
 
     /// What happens next.
     pub(crate) fn next(&mut self, tape: &mut Tape) -> Happening {
+        if let Some((id, partition)) = self.paused.take() {
+            let value = format!("{{\"id\":\"{id}\",\"by\":\"ann\",\"ts\":{}}}", self.now);
+            return Happening::Acknowledgement(self.arrived(1, i64::from(partition), None, Some(self.now), value));
+        }
         self.now += GAPS[tape.pick(GAPS.len())] * MINUTE;
         if tape.chance(4) {
             self.now += tape.one::<i64>(&[&1, &-1, &30_000, &-60_000]);
@@ -71,7 +78,8 @@ impl Traffic {
             _ if reading => self.reading(tape),
             0..=81 => self.reading(tape),
             82..=90 => self.acknowledgement(tape),
-            91..=93 => self.pause(tape),
+            91..=92 => self.pause(tape),
+            93 => self.erasure(tape),
             94..=97 => {
                 self.now += GAPS[tape.pick(GAPS.len())] * MINUTE;
                 let to = self.now + tape.one::<i64>(&[&0, &0, &1, &-1, &(-10 * MINUTE)]);
@@ -99,7 +107,7 @@ impl Traffic {
             }
         }
         if tape.chance(10) {
-            members.push("\"extra\":[1]".into());
+            members.push(tape.one(&["\"extra\":[1]", "\"risk\":0.5"]).into());
         }
         let key = match tape.pick(30) {
             0..=1 => Some(((patient + 1) % 7).to_string().into_bytes()),
@@ -158,6 +166,9 @@ impl Traffic {
     }
 
     fn pause(&mut self, tape: &mut Tape) -> Happening {
+        if !self.open.is_empty() && tape.chance(50) {
+            return self.pause_of_open(tape);
+        }
         let names = self.ward.names();
         let of = match names.len() {
             rules if rules > 0 && tape.chance(60) => format!("\"rule\":\"{}\"", names[tape.pick(rules)]),
@@ -167,6 +178,27 @@ impl Traffic {
         let value = format!("{{\"pause\":{{{of},\"by\":\"ann\",\"why\":\"washing\",\"until\":{until}}}}}");
         let partition = tape.pick(self.ward.partitions as usize) as i64;
         Happening::Acknowledgement(self.arrived(1, partition, None, Some(self.now), value))
+    }
+
+    /// Pauses the rule of an alert that is open, which is then acknowledged.
+    fn pause_of_open(&mut self, tape: &mut Tape) -> Happening {
+        let (id, partition) = self.open[tape.pick(self.open.len())].clone();
+        let rule = id.rsplit('/').next().unwrap_or_default();
+        let until = self.now + tape.one::<i64>(&[&1, &2, &5, &10]) * MINUTE;
+        let value =
+            format!("{{\"pause\":{{\"rule\":\"{rule}\",\"by\":\"ann\",\"why\":\"washing\",\"until\":{until}}}}}");
+        self.paused = Some((id, partition));
+        Happening::Acknowledgement(self.arrived(1, i64::from(partition), None, Some(self.now), value))
+    }
+
+    fn erasure(&mut self, tape: &mut Tape) -> Happening {
+        let patient = tape.between(0, self.patients - 1);
+        let value = match tape.pick(8) {
+            0 => format!("{{\"erase\":{{\"patient\":{patient},\"by\":\"ann\",\"why\":\"moved\"}}}}"),
+            1 => tape.one(&["{\"erase\":{}}", "{\"erase\":[]}", "{\"erase\":7}"]).into(),
+            _ => format!("{{\"erase\":{{\"by\":\"ann\",\"patient\":\"{patient}\",\"why\":\"moved\"}}}}"),
+        };
+        Happening::Acknowledgement(self.arrived(1, patient, None, Some(self.now), value))
     }
 
     fn dead_letter(&mut self, tape: &mut Tape) -> Happening {

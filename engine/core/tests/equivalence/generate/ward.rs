@@ -4,6 +4,7 @@ use triage_core::source::SourceFile;
 
 use super::Tape;
 use super::past::{Lets, duration};
+use super::score::Score;
 
 /// A random rule set over time.
 #[derive(Debug, Clone)]
@@ -19,7 +20,9 @@ pub(crate) struct Ward {
     /// The declaration of the stream.
     pub(super) declared: String,
     /// The declarations of topics.
-    pub(super) topics: Vec<&'static str>,
+    pub(super) topics: Vec<String>,
+    /// The scores, those that nothing needs among them.
+    pub(super) scores: Vec<Score>,
     /// `let`s by name, those that no rule needs among them.
     pub(super) lets: Vec<(String, String)>,
     /// The rules in order.
@@ -51,12 +54,27 @@ pub(crate) fn ward(tape: &mut Tape) -> Ward {
     let key = (!tape.chance(10)).then(|| tape.one(&["patient", "patient", "pid"]));
     let event = (!tape.chance(10)).then(|| tape.one(&["ts", "ts", "taken"]));
     let partitions = 1 + tape.pick(3) as i32;
-    let (known, lets) = lets(tape, key);
+    let scores: Vec<Score> = SCORES[..tape.pick(3)].iter().map(|name| Score::of(tape, name, &INPUTS)).collect();
+    let (known, lets) = lets(tape, key, &scores);
     let rules: Vec<Written> = (0..=tape.pick(6)).map(|at| rule(tape, &known, at, key)).collect();
     let split = tape.pick(rules.len() + 1);
     let declared = declared(tape, stream, key, event);
-    let (topics, paths) = (TOPICS.to_vec(), ["rules/a.rules", "rules/b.rules"]);
-    Ward { stream, key, event, partitions, declared, topics, lets, rules, split, paths, commented: false, mistake: "" }
+    let (topics, paths) = (topics(&scores), ["rules/a.rules", "rules/b.rules"]);
+    Ward {
+        stream,
+        key,
+        event,
+        partitions,
+        declared,
+        topics,
+        scores,
+        lets,
+        rules,
+        split,
+        paths,
+        commented: false,
+        mistake: "",
+    }
 }
 
 impl Ward {
@@ -65,8 +83,9 @@ impl Ward {
         let texts: Vec<String> = self.rules.iter().map(Written::text).collect();
         let split = self.split.min(texts.len());
         let mut first = vec![self.declared.clone()];
-        first.extend(self.topics.iter().map(|&topic| topic.into()));
+        first.extend(self.topics.iter().cloned());
         first.extend(texts[..split].iter().cloned());
+        first.extend(self.scores.iter().map(Score::text));
         let mut second = used(&self.lets, &texts.join("\n"));
         second.extend(texts[split..].iter().cloned());
         second.extend((!self.mistake.is_empty()).then(|| self.mistake.into()));
@@ -92,9 +111,20 @@ impl Written {
     }
 }
 
+/// Names of scores.
+pub(super) const SCORES: [&str; 4] = ["risk", "hazard", "peril", "odds"];
+
+/// What goes into models.
+pub(super) const INPUTS: [&str; 6] = ["bp", "temp", "pain", "flow", "fbs", "cp"];
+
 /// The topics that are declared at first.
-pub(super) const TOPICS: [&str; 2] =
-    ["topic vitals {\n  fields bp, temp\n  notify \"nurse\"\n}", "topic stroke {\n  fields all\n}"];
+pub(super) fn topics(scores: &[Score]) -> Vec<String> {
+    let carried: String = scores.iter().map(|score| format!(", {}", score.name)).collect();
+    vec![
+        format!("topic vitals {{\n  fields bp{carried}, temp\n  notify \"nurse\"\n}}"),
+        "topic stroke {\n  fields all\n}".into(),
+    ]
+}
 
 fn declared(tape: &mut Tape, stream: &str, key: Option<&str>, event: Option<&str>) -> String {
     let key = key.map(|name| format!("\n  {name}: text key")).unwrap_or_default();
@@ -107,12 +137,13 @@ fn declared(tape: &mut Tape, stream: &str, key: Option<&str>, event: Option<&str
 }
 
 /// Random `let`s: their names by what they are, and their texts.
-fn lets(tape: &mut Tape, key: Option<&'static str>) -> (Lets, Vec<(String, String)>) {
-    let mut lets = Lets { key, ..Lets::default() };
+fn lets(tape: &mut Tape, key: Option<&'static str>, scores: &[Score]) -> (Lets, Vec<(String, String)>) {
+    let mut lets = Lets { key, scores: names_of(scores), ..Lets::default() };
     let mut written = Vec::new();
     for at in 0..tape.pick(6) {
         let name = format!("let_{at}");
-        let (meant, names) = match tape.pick(4) {
+        let (meant, names) = match tape.pick(5) {
+            4 if !scores.is_empty() => (scores[tape.pick(scores.len())].name.clone(), &mut lets.scores),
             0 => (lets.plain(tape), &mut lets.conditions),
             1 => (lets.number(tape), &mut lets.numbers),
             2 => (lets.window(tape), &mut lets.windows),
@@ -122,6 +153,11 @@ fn lets(tape: &mut Tape, key: Option<&'static str>) -> (Lets, Vec<(String, Strin
         written.push((name, meant));
     }
     (lets, written)
+}
+
+/// The names of scores.
+pub(super) fn names_of(scores: &[Score]) -> Vec<String> {
+    scores.iter().map(|score| score.name.clone()).collect()
 }
 
 /// The `let`s that the rules need.
@@ -189,10 +225,11 @@ fn clauses(tape: &mut Tape, lets: &Lets, silence: bool) -> Vec<String> {
 }
 
 fn template(tape: &mut Tape, lets: &Lets, key: Option<&str>) -> String {
-    let mut names: Vec<&str> = vec!["bp", "temp", "cp", "fbs", "bp:.1"];
-    names.extend(key);
-    for list in [&lets.numbers, &lets.windows, &lets.conditions] {
-        names.extend(list.iter().map(String::as_str));
+    let mut names: Vec<String> = ["bp", "temp", "cp", "fbs", "bp:.1"].map(str::to_owned).into();
+    names.extend(key.map(str::to_owned));
+    for list in [&lets.numbers, &lets.windows, &lets.conditions, &lets.scores] {
+        names.extend(list.iter().cloned());
     }
+    names.extend(lets.scores.iter().map(|score| format!("{score}:.{}", 1 + tape.pick(9))));
     (0..tape.pick(4)).map(|_| format!("{{{}}} ", names[tape.pick(names.len())])).collect()
 }

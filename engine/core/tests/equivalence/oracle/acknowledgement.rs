@@ -1,4 +1,4 @@
-//! What people say: acknowledgements, and pauses.
+//! What people say: acknowledgements, pauses, and erasures.
 
 use triage_core::program::Limits;
 use triage_core::reading::Record;
@@ -16,6 +16,7 @@ const AFTER_2100: i64 = 4_133_980_800_000;
 enum Said {
     Acknowledge { id: String, by: String, ts: i64 },
     Pause(Pause),
+    Erase(String),
 }
 
 impl Oracle {
@@ -37,7 +38,15 @@ impl Oracle {
             Ok(Said::Pause(pause)) if !self.stateful || partition.now.is_some_and(|now| now > pause.until) => {
                 self.counts.idle_acknowledgements += 1;
             }
-            Ok(Said::Pause(pause)) => partition.pauses.push(pause),
+            Ok(Said::Pause(pause)) => {
+                partition.wake_at(pause.until);
+                partition.pauses.push(pause);
+            }
+            Ok(Said::Erase(patient)) => {
+                if !self.stateful || !self.erase(partition, &patient) {
+                    self.counts.idle_acknowledgements += 1;
+                }
+            }
         }
     }
 
@@ -61,12 +70,27 @@ impl Oracle {
             }
         }
         let Some((name, at, episode)) = found else { return false };
-        let alert = Alert { by: Some(by), ..episode.in_state("acknowledged", ts, origin) };
-        say(partition, &self.rules[at], &alert, out);
-        if episode.asked {
+        let alert = Alert { by: Some(by.clone()), ..episode.in_state("acknowledged", ts, origin) };
+        if !say(partition, &self.rules[at], &alert, out) {
+            let patient = partition.patients.get_mut(&name).expect("a patient that was seen");
+            patient.episodes.get_mut(&at).expect("an open episode").untold_by = Some(by);
+        }
+        // A reload may have taken `latch` away.
+        let latched = self.rules[at].alert.as_ref().is_some_and(|clauses| clauses.latch);
+        if episode.asked && latched {
             self.close(partition, &name, at, ts, origin, None, out);
         }
         true
+    }
+
+    /// Whether anything was the patient's.
+    fn erase(&mut self, partition: &mut Partition, patient: &str) -> bool {
+        let (pauses, owed) = (partition.pauses.len(), partition.owed.len());
+        partition.pauses.retain(|pause| !matches!(&pause.of, Subject::Patient(name) if name == patient));
+        partition.owed.retain(|(name, ..)| name != patient);
+        let known = partition.patients.remove(patient).is_some();
+        self.counts.forgotten += u64::from(known);
+        known || partition.pauses.len() < pauses || partition.owed.len() < owed
     }
 }
 
@@ -77,7 +101,8 @@ fn read(value: Option<&[u8]>, limits: &Limits) -> Result<Said, &'static str> {
     }
     let members = object(value)?;
     match &members[..] {
-        [only] if only.name == "pause" && only.value != Json::Nested => Err(WRONG),
+        [only] if ["pause", "erase"].contains(&&*only.name) && only.value != Json::Nested => Err(WRONG),
+        [only] if only.name == "erase" => erasure(&object(only.raw.as_bytes()).map_err(inside)?).map(Said::Erase),
         [only] if only.name == "pause" => pause(&object(only.raw.as_bytes()).map_err(inside)?).map(Said::Pause),
         _ => {
             let (id, by) = (text(&members, "id")?, text(&members, "by")?);
@@ -87,7 +112,14 @@ fn read(value: Option<&[u8]>, limits: &Limits) -> Result<Said, &'static str> {
     }
 }
 
-/// What is wrong inside a pause: the record is an object at any rate.
+fn erasure(members: &[Member]) -> Result<String, &'static str> {
+    text(members, "by")?;
+    text(members, "why")?;
+    only(members, &["patient", "by", "why"])?;
+    text(members, "patient")
+}
+
+/// What is wrong inside a pause or an erasure: the record is an object at any rate.
 fn inside(reason: &'static str) -> &'static str {
     if reason == "not-an-object" { WRONG } else { reason }
 }

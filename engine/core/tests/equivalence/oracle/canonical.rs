@@ -8,6 +8,7 @@ use super::field::parse;
 use super::find;
 use super::json::quote;
 use super::rule::{Alert, Condition, Rule};
+use super::score::Score;
 use super::time::duration;
 use super::{Oracle, message};
 
@@ -22,7 +23,7 @@ impl<'a> Judge<'a> {
             ExprKind::Literal(LiteralKind::Number(number, _)) => parse(number).to_string(),
             ExprKind::Literal(LiteralKind::Text(text)) => quote(text),
             ExprKind::Literal(LiteralKind::Bool(truth)) => u8::from(*truth).to_string(),
-            ExprKind::Name(name) => declared(find(self.fields, name).expect("a field").1),
+            ExprKind::Name(name) => self.declared(name),
             ExprKind::Or(parts) => list(parts, " or "),
             ExprKind::And(parts) => list(parts, " and "),
             ExprKind::Not(inner) => format!("not {}", self.canonical(inner)),
@@ -36,14 +37,13 @@ impl<'a> Judge<'a> {
             ExprKind::InRange(value, range, unit) => {
                 let bound = |bound: &Number| match unit {
                     Some(unit) => self.converted(bound, false, &unit.node, value),
-                    None => parse(bound),
+                    None => self.beside(parse(bound), value),
                 };
                 let (low, high) = (bound(&range.low.node), bound(&range.high.node));
                 format!("({} in {low}..{high})", self.canonical(value))
             }
             ExprKind::Is(name, status, negated) => {
-                let field = declared(find(self.fields, &name.node).expect("a field").1);
-                format!("({field} is {status:?} {negated:?})")
+                format!("({} is {status:?} {negated:?})", self.declared(self.subject(&name.node)))
             }
             ExprKind::Negative(inner) => format!("-{}", self.canonical(inner)),
             ExprKind::Sum(first, rest) => {
@@ -91,8 +91,23 @@ impl<'a> Judge<'a> {
             ExprKind::Literal(LiteralKind::Number(number, Some(unit))) => {
                 self.converted(number, negative, &unit.node, other).to_string()
             }
+            ExprKind::Literal(LiteralKind::Number(number, None)) => {
+                let number = if negative { -parse(number) } else { parse(number) };
+                self.beside(number, other).to_string()
+            }
             _ => self.canonical(side),
         }
+    }
+
+    /// A field with all of its declaration, or a score with its model and all that goes in: what it is called and in which
+    /// order it needs what makes no difference.
+    fn declared(&self, name: &str) -> String {
+        let field = |name: &String| declared(find(self.fields, name).expect("a field").1);
+        let Some((_, Score { inputs, needs, model, .. })) = self.score(name) else { return field(&name.to_owned()) };
+        let fields = |names: &[String]| names.iter().map(field).collect::<Vec<String>>();
+        let mut needs = fields(needs);
+        needs.sort_unstable();
+        format!("[{:?} on {:?} needs {needs:?}]", model.hash(), fields(inputs))
     }
 
     /// Everything in an expression that remembers something, by name.

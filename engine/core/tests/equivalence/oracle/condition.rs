@@ -8,6 +8,7 @@ use triage_core::syntax::ast::{
 
 use super::field::{State, Value, parse};
 use super::reading::Reading;
+use super::score::{Answer, Score};
 use super::{find, unit};
 
 /// One reading in front of the rules.
@@ -17,8 +18,12 @@ pub(crate) struct Judge<'a> {
     pub(crate) fields: &'a [Field],
     /// What the `let`s mean.
     pub(crate) lets: &'a BTreeMap<String, Expr>,
+    /// The scores.
+    pub(crate) scores: &'a [Score],
     /// What the fields are in this reading.
     pub(crate) states: &'a [State],
+    /// What the models say of it, score by score; nothing where there is no reading.
+    pub(crate) said: &'a [Answer],
     /// Its patient's readings up to this one; none if time operators are unknown on it.
     pub(crate) past: Option<&'a [Reading]>,
     /// How many of them came before an expression was there, by its name.
@@ -62,11 +67,15 @@ impl<'a> Judge<'a> {
 
     /// `deciding` if some part is it, unknown if some part is unknown, else the opposite: `or` and `and` in one.
     fn any(&self, parts: &'a [Expr], deciding: bool) -> Option<bool> {
-        let truths: Vec<Option<bool>> = parts.iter().map(|part| self.truth(part)).collect();
-        if truths.contains(&Some(deciding)) {
-            return Some(deciding);
+        let mut all = Some(!deciding);
+        for part in parts {
+            match self.truth(part) {
+                Some(truth) if truth == deciding => return Some(deciding),
+                Some(_) => {}
+                None => all = None,
+            }
         }
-        if truths.contains(&None) { None } else { Some(!deciding) }
+        all
     }
 
     fn compare(&self, left: &'a Expr, comparison: Comparison, right: &'a Expr) -> Option<bool> {
@@ -93,17 +102,31 @@ impl<'a> Judge<'a> {
         let Scalar::Number(number) = self.operand(value, value)? else { panic!("a range of numbers") };
         let bound = |bound: &Number| match written {
             Some(written) => self.converted(bound, false, written, value),
-            None => parse(bound),
+            None => self.beside(parse(bound), value),
         };
         Some(bound(&range.low.node) <= number && number <= bound(&range.high.node))
     }
 
-    fn is(&self, name: &Name, status: Status) -> bool {
-        let (at, _) = find(self.fields, &name.node).expect("`is` is asked of a field");
-        match &self.states[at] {
-            State::Known(_) => status == Status::Known,
-            State::Missing => status == Status::Missing,
-            State::Invalid => status == Status::Invalid,
+    fn is(&self, name: &'a Name, status: Status) -> bool {
+        let name = self.subject(&name.node);
+        let is = match self.score(name) {
+            Some((at, _)) if self.probability(at).is_some() => Status::Known,
+            Some(_) => Status::Missing,
+            None => match self.state(name) {
+                State::Known(_) => Status::Known,
+                State::Missing => Status::Missing,
+                State::Invalid => Status::Invalid,
+            },
+        };
+        is == status
+    }
+
+    /// The field or score that a name stands for, by itself or through `let`s.
+    pub(super) fn subject(&self, name: &'a str) -> &'a str {
+        let Some(meant) = self.lets.get(name) else { return name };
+        match self.meaning(meant) {
+            ExprKind::Name(name) => name,
+            other => panic!("`{name}` is {other:?}, neither field nor score"),
         }
     }
 
@@ -120,14 +143,16 @@ impl<'a> Judge<'a> {
             ExprKind::Literal(LiteralKind::Number(number, Some(written))) => {
                 Some(Scalar::Number(self.converted(number, negative, &written.node, other)))
             }
+            ExprKind::Literal(LiteralKind::Number(..)) => {
+                self.number(side).map(|number| Scalar::Number(self.beside(number, other)))
+            }
             _ => self.scalar(side),
         }
     }
 
     pub(super) fn converted(&self, number: &Number, negative: bool, written: &str, other: &'a Expr) -> f64 {
-        let mut fields = Vec::new();
-        self.mention(other, &mut fields);
-        let declared = fields.first().and_then(|field| self.fields[*field].unit.as_ref()).expect("a field with a unit");
+        let first = self.mentioned(other).into_iter().next().and_then(|name| find(self.fields, name));
+        let declared = first.and_then(|(_, field)| field.unit.as_ref()).expect("a field with a unit");
         unit::convert(number, negative, written, &declared.node).expect("units that convert")
     }
 
@@ -150,6 +175,9 @@ impl<'a> Judge<'a> {
     }
 
     fn scalar_of(&self, name: &str) -> Option<Scalar> {
+        if let Some((at, _)) = self.score(name) {
+            return Some(Scalar::Number(f64::from(self.probability(at)?)));
+        }
         Some(match self.state(name).known()? {
             Value::Number(number, _) | Value::Label(_, number, _) => Scalar::Number(*number),
             Value::Bool(truth) => Scalar::Bool(*truth),
@@ -162,8 +190,8 @@ impl<'a> Judge<'a> {
     pub(crate) fn number(&self, value: &'a Expr) -> Option<f64> {
         let number = match self.meaning(value) {
             ExprKind::Literal(LiteralKind::Number(number, _)) => parse(number),
-            ExprKind::Name(name) => match self.state(name).known()? {
-                Value::Number(number, _) => *number,
+            ExprKind::Name(name) => match self.scalar_of(name)? {
+                Scalar::Number(number) => number,
                 other => panic!("{other:?} is no number"),
             },
             ExprKind::Negative(inner) => -self.number(inner)?,
@@ -236,60 +264,60 @@ impl<'a> Judge<'a> {
         &self.states[at]
     }
 
-    /// The known fields of a condition, in order of first mention: name and value.
-    pub(crate) fn mentioned(&self, condition: &'a Expr) -> Vec<(&'a str, &'a Value)> {
-        let mut fields = Vec::new();
-        self.mention(condition, &mut fields);
-        let known = |at: usize| Some((self.fields[at].name.node.as_str(), self.states[at].known()?));
-        fields.into_iter().filter_map(known).collect()
+    /// A field or score as a record carries it, if it is known.
+    pub(crate) fn carried(&self, name: &str) -> Option<String> {
+        match self.score(name) {
+            Some((at, _)) => self.probability(at).map(|probability| probability.to_string()),
+            None => self.state(name).known().map(Value::json),
+        }
     }
 
-    fn mention(&self, expr: &'a Expr, fields: &mut Vec<usize>) {
+    /// The fields and scores of an expression, in order of first mention.
+    pub(crate) fn mentioned(&self, expr: &'a Expr) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        self.mention(expr, &mut names);
+        names
+    }
+
+    fn mention(&self, expr: &'a Expr, names: &mut Vec<&'a str>) {
         match self.meaning(expr) {
-            ExprKind::Name(name) => self.mention_name(name, fields),
-            ExprKind::Is(name, ..) => self.mention_name(&name.node, fields),
+            ExprKind::Name(name) => mention_name(name, names),
+            ExprKind::Is(name, ..) => mention_name(self.subject(&name.node), names),
             ExprKind::Or(parts) | ExprKind::And(parts) | ExprKind::Call(_, parts, _) => {
-                parts.iter().for_each(|part| self.mention(part, fields));
+                parts.iter().for_each(|part| self.mention(part, names));
             }
             ExprKind::Not(inner)
             | ExprKind::Negative(inner)
             | ExprKind::InRange(inner, ..)
-            | ExprKind::For(inner, _) => self.mention(inner, fields),
+            | ExprKind::For(inner, _) => self.mention(inner, names),
             ExprKind::Then(first, second, _) => {
-                self.mention(first, fields);
-                self.mention(second, fields);
+                self.mention(first, names);
+                self.mention(second, names);
             }
             ExprKind::Compare(left, _, right) => {
-                self.mention_beside(left, right, fields);
-                self.mention_beside(right, left, fields);
+                self.mention_beside(left, right, names);
+                self.mention_beside(right, left, names);
             }
             ExprKind::InSet(value, members) => {
-                self.mention(value, fields);
-                members.iter().for_each(|member| self.mention_beside(member, value, fields));
+                self.mention(value, names);
+                members.iter().for_each(|member| self.mention_beside(member, value, names));
             }
             ExprKind::Sum(first, rest) => {
-                self.mention(first, fields);
-                rest.iter().for_each(|(_, part)| self.mention(part, fields));
+                self.mention(first, names);
+                rest.iter().for_each(|(_, part)| self.mention(part, names));
             }
             ExprKind::Product(first, rest) => {
-                self.mention(first, fields);
-                rest.iter().for_each(|(_, part)| self.mention(part, fields));
+                self.mention(first, names);
+                rest.iter().for_each(|(_, part)| self.mention(part, names));
             }
             ExprKind::Literal(_) => {}
             ExprKind::Paren(_) => panic!("a meaning has no parentheses around it"),
         }
     }
 
-    fn mention_beside(&self, side: &'a Expr, other: &'a Expr, fields: &mut Vec<usize>) {
+    fn mention_beside(&self, side: &'a Expr, other: &'a Expr, names: &mut Vec<&'a str>) {
         if self.label(side, other).is_none() {
-            self.mention(side, fields);
-        }
-    }
-
-    fn mention_name(&self, name: &str, fields: &mut Vec<usize>) {
-        let Some((at, _)) = find(self.fields, name) else { panic!("no field `{name}`") };
-        if !fields.contains(&at) {
-            fields.push(at);
+            self.mention(side, names);
         }
     }
 }
@@ -299,6 +327,12 @@ pub(crate) fn bare(expr: &Expr) -> &ExprKind {
     match &expr.node {
         ExprKind::Paren(inner) => bare(inner),
         kind => kind,
+    }
+}
+
+fn mention_name<'a>(name: &'a str, names: &mut Vec<&'a str>) {
+    if !names.contains(&name) {
+        names.push(name);
     }
 }
 

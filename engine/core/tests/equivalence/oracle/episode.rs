@@ -6,6 +6,9 @@ use super::reading::Reading;
 use super::rule::{self, Rule};
 use super::{Destination, Judged, Oracle, Sending};
 
+/// No values.
+const NOTHING: &str = "{}";
+
 /// An open episode.
 #[derive(Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a thing that the page says of an episode")]
@@ -22,6 +25,8 @@ pub(crate) struct Episode {
     pub(crate) asked: bool,
     /// Whether anybody has been told of it: not while it began in a pause.
     pub(crate) told: bool,
+    /// Who acknowledged it in a pause that lasts: nobody has been told of that.
+    pub(crate) untold_by: Option<String>,
 }
 
 impl Episode {
@@ -87,11 +92,12 @@ impl Oracle {
         let told = say(partition, rule, &said, out);
         let name = said.patient.clone().expect("an episode has a patient");
         let began = (reading.partition, reading.offset);
-        let episode = Episode { said, began, acknowledged: false, escalated: false, asked: false, told };
+        let episode =
+            Episode { said, began, acknowledged: false, escalated: false, asked: false, told, untold_by: None };
         partition.patients.get_mut(&name).expect("a patient that was seen").episodes.insert(at, episode);
     }
 
-    /// Ends an episode; what a pause holds back is owed, if anybody knows of the episode.
+    /// Ends an episode: nobody is told of the end who was not told of the beginning, and what a pause holds back is owed.
     #[allow(clippy::too_many_arguments, reason = "one of each")]
     pub(super) fn close(
         &self,
@@ -105,8 +111,11 @@ impl Oracle {
     ) {
         let episodes = &mut partition.patients.get_mut(patient).expect("a patient that was seen").episodes;
         let episode = episodes.remove(&at).expect("an open episode");
+        if !episode.told {
+            return;
+        }
         let alert = Alert { reason, ..episode.in_state("resolved", ts, origin) };
-        if !say(partition, &self.rules[at], &alert, out) && episode.told {
+        if !say(partition, &self.rules[at], &alert, out) {
             partition.owed.push((patient.into(), at, alert, episode.began));
         }
     }
@@ -131,7 +140,7 @@ impl Oracle {
             since: ts,
             message,
             notify: self.topic(rule).notify.clone(),
-            values: output::values(&[]),
+            values: NOTHING.into(),
             origin: self.origin(reading),
             ..Alert::default()
         }

@@ -1,5 +1,7 @@
 //! Time operators, by reading the patient's whole history again.
 
+use std::collections::BTreeMap;
+
 use triage_core::syntax::ast::{Duration, Expr, Hold};
 
 use super::condition::Judge;
@@ -16,15 +18,15 @@ impl<'a> Judge<'a> {
         }
         let run = self.run(condition, self.begun(|| self.run_name(condition)), past);
         Some(match hold {
-            Hold::Duration(least) => now(past) - run.last().expect("this reading") >= duration(least),
+            Hold::Duration(least) => now(past) - run[run.len() - 1] >= duration(least),
             Hold::Readings(least) => run.len() >= least.0.parse().expect("a whole number of readings"),
         })
     }
 
-    /// The times of the run's true readings, the latest first: back to a false one, past all unknown ones.
+    /// The times of the run's true readings, this one and then those before it: back to a false one, past all unknown ones.
     fn run(&self, condition: &'a Expr, begun: usize, past: &'a [Reading]) -> Vec<i64> {
-        let mut run = Vec::new();
-        for at in (begun..past.len()).rev() {
+        let mut run = vec![now(past)];
+        for at in (begun..past.len() - 1).rev() {
             match self.back_at(past, at).truth(condition) {
                 Some(true) => run.push(past[at].ts),
                 Some(false) => break,
@@ -46,8 +48,11 @@ impl<'a> Judge<'a> {
         if !self.truth(second)? {
             return Some(false);
         }
-        let near = |at: &usize| (1..=duration(within)).contains(&(now(past) - past[*at].ts));
-        Some((self.begun(whole)..past.len()).filter(near).any(|at| self.back_at(past, at).truth(first) == Some(true)))
+        let (now, within) = (now(past), duration(within));
+        let earlier = |at: &usize| past[*at].ts < now;
+        let near = |at: &usize| now - past[*at].ts <= within;
+        let mut near = (self.begun(whole)..past.len()).rev().skip_while(|at| !earlier(at)).take_while(near);
+        Some(near.any(|at| self.back_at(past, at).truth(first) == Some(true)))
     }
 
     /// `previous(x)`
@@ -59,9 +64,11 @@ impl<'a> Judge<'a> {
     /// `avg(x, 10m)` and its kind.
     pub(super) fn window(&self, whole: impl Fn() -> String, name: &str, x: &'a Expr, length: &Duration) -> Option<f64> {
         let past = self.past?;
-        let inside = |at: &usize| (0..duration(length)).contains(&(now(past) - past[*at].ts));
-        let known = (self.begun(whole)..past.len()).filter(inside).filter_map(|at| self.back_at(past, at).number(x));
-        let known: Vec<f64> = known.map(without_sign_of_zero).collect();
+        let (now, length) = (now(past), duration(length));
+        // A history is in order of time.
+        let inside = (self.begun(whole)..past.len()).rev().take_while(|at| now - past[*at].ts < length);
+        let known: Vec<f64> =
+            inside.filter_map(|at| self.back_at(past, at).number(x)).map(without_sign_of_zero).collect();
         let smallest = known.iter().copied().reduce(f64::min);
         let largest = known.iter().copied().reduce(f64::max);
         match name {
@@ -81,14 +88,18 @@ impl<'a> Judge<'a> {
 
     /// How many of the patient's readings came before the expression of that name was there.
     fn begun(&self, name: impl Fn() -> String) -> usize {
-        let begun = self.begun.filter(|begun| begun.values().any(|count| *count > 0));
-        begun.and_then(|begun| begun.get(&name()).copied()).unwrap_or(0)
+        self.begun.map_or(0, |counts| begun(counts, name))
     }
 
     /// As if the reading `at` were the last.
     fn back_at(&self, past: &'a [Reading], at: usize) -> Self {
-        Judge { states: &past[at].states, past: Some(&past[..=at]), ..*self }
+        Judge { states: &past[at].states, said: &past[at].said, past: Some(&past[..=at]), ..*self }
     }
+}
+
+/// How many readings came before the expression of that name was there; where all came after all, nobody needs the name.
+pub(super) fn begun(counts: &BTreeMap<String, usize>, name: impl Fn() -> String) -> usize {
+    if counts.values().all(|count| *count == 0) { 0 } else { counts.get(&name()).copied().unwrap_or(0) }
 }
 
 fn without_sign_of_zero(number: f64) -> f64 {

@@ -6,7 +6,7 @@ use super::condition::Judge;
 use super::field::{State, Value};
 use super::find;
 
-/// Fills a template; the fields that it names are what `fields` says.
+/// Fills a template; the fields that it names are what `fields` says, whatever the judge has.
 pub(crate) fn fill(template: &str, judge: &Judge<'_>, fields: &[State]) -> String {
     let mut message = String::new();
     let mut rest = template;
@@ -52,7 +52,14 @@ fn said(name: &str, decimals: Option<usize>, judge: &Judge<'_>, fields: &[State]
 }
 
 fn field(name: &str, decimals: Option<usize>, judge: &Judge<'_>, fields: &[State]) -> Option<String> {
-    let (at, _) = find(judge.fields, name).expect("a field or a `let`");
+    if let Some((at, _)) = judge.score(name) {
+        let probability = judge.probability(at)?;
+        return Some(match decimals {
+            Some(_) => number(f64::from(probability), decimals),
+            None => probability.to_string(),
+        });
+    }
+    let (at, _) = find(judge.fields, name).expect("a field, a `let` or a score");
     Some(spoken(fields[at].known()?, decimals))
 }
 

@@ -2,7 +2,7 @@
 
 use triage_core::syntax::ast::{Field, Fields, Stream};
 
-use super::field::{State, Value};
+use super::condition::Judge;
 use super::find;
 use super::json::quote;
 use super::reading::Reading;
@@ -44,19 +44,22 @@ pub(crate) struct Alert {
     pub(crate) origin: String,
 }
 
-/// A derived record.
-pub(crate) fn derived(stream: &Stream, reading: &Reading, fields: &Fields, rules: &[&str], ruleset: &str) -> String {
+/// A derived record; `judge` has the reading before it.
+pub(crate) fn derived(
+    stream: &Stream,
+    (reading, judge): (&Reading, &Judge<'_>),
+    fields: &Fields,
+    rules: &[&str],
+    ruleset: &str,
+) -> String {
     let mut members = heading(reading.patient.as_deref(), reading.ts);
     match fields {
         Fields::Listed(names) => {
-            for name in names {
-                let (at, _) = find(&stream.fields, &name.node).expect("a declared field");
-                members.extend(known(&name.node, &reading.states[at]));
-            }
+            members.extend(names.iter().filter_map(|name| known(&name.node, judge)));
         }
         Fields::All => {
-            let plain = stream.fields.iter().zip(&reading.states).filter(|(field, _)| !stands_in_heading(field));
-            members.extend(plain.filter_map(|(field, state)| known(&field.name.node, state)));
+            let plain = stream.fields.iter().filter(|field| !stands_in_heading(field));
+            members.extend(plain.filter_map(|field| known(&field.name.node, judge)));
             let undeclared = reading.members.iter().filter(|member| find(&stream.fields, &member.name).is_none());
             members.extend(undeclared.map(|member| format!("{}:{}", member.raw_name, member.raw)));
         }
@@ -96,9 +99,9 @@ pub(crate) fn alert(alert: &Alert) -> String {
     object(&members)
 }
 
-/// The values of an alert.
-pub(crate) fn values(known: &[(&str, &Value)]) -> String {
-    let members: Vec<String> = known.iter().map(|(name, value)| format!("{}:{}", quote(name), value.json())).collect();
+/// The values of an alert: what is known of these fields and scores.
+pub(crate) fn values(names: &[&str], judge: &Judge<'_>) -> String {
+    let members: Vec<String> = names.iter().filter_map(|name| known(name, judge)).collect();
     object(&members)
 }
 
@@ -134,8 +137,8 @@ fn marks(late: bool, misplaced: bool, single: bool) -> Vec<String> {
     marks.iter().filter(|(is, _)| *is).map(|(_, mark)| format!("{}:true", quote(mark))).collect()
 }
 
-fn known(name: &str, state: &State) -> Option<String> {
-    Some(format!("{}:{}", quote(name), state.known()?.json()))
+fn known(name: &str, judge: &Judge<'_>) -> Option<String> {
+    Some(format!("{}:{}", quote(name), judge.carried(name)?))
 }
 
 /// `"origin":{…}`

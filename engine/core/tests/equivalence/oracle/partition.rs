@@ -7,10 +7,11 @@ use super::output::Alert;
 use super::reading::Reading;
 
 /// A partition of the stream.
-#[derive(Default)]
 pub(crate) struct Partition {
     /// The stream's time there, once there was a reading.
     pub(crate) now: Option<i64>,
+    /// No timer's moment lies before this one: until it is past, nobody needs to look for timers.
+    pub(crate) quiet_until: i64,
     /// The patients that are not forgotten.
     pub(crate) patients: BTreeMap<String, Patient>,
     /// The pauses that are not over.
@@ -22,7 +23,7 @@ pub(crate) struct Partition {
 /// A patient.
 #[derive(Default)]
 pub(crate) struct Patient {
-    /// Every reading that changed something, in order; the last bears the patient's clock.
+    /// Every reading that changed something, in order and without what it carries; the last bears the patient's clock.
     pub(crate) seen: Vec<Reading>,
     /// How many of them came before an expression was there that a reload brought, by its name.
     pub(crate) begun: BTreeMap<String, usize>,
@@ -48,14 +49,25 @@ pub(crate) enum Subject {
     Patient(String),
 }
 
+impl Default for Partition {
+    fn default() -> Self {
+        Self { now: None, quiet_until: i64::MIN, patients: BTreeMap::new(), pauses: Vec::new(), owed: Vec::new() }
+    }
+}
+
 impl Partition {
+    /// Something may become due at this moment.
+    pub(crate) fn wake_at(&mut self, moment: i64) {
+        self.quiet_until = self.quiet_until.min(moment);
+    }
+
     /// Gives a reading its place in its patient's history; false if it has none: late, misplaced, of nobody.
     pub(crate) fn see(&mut self, reading: &mut Reading) -> bool {
         let Some(name) = reading.patient.as_ref().filter(|_| !reading.misplaced) else { return false };
         let patient = self.patients.entry(name.clone()).or_default();
         reading.late = patient.seen.last().is_some_and(|last| reading.ts < last.ts);
         if !reading.late {
-            patient.seen.push(reading.clone());
+            patient.seen.push(Reading { members: Vec::new(), ..reading.clone() });
         }
         !reading.late
     }

@@ -6,6 +6,7 @@ use triage_core::syntax::ast::{Role, Stream};
 
 use super::field::{self, State, Value};
 use super::json::{self, Document, Json, Member};
+use super::score::Answer;
 
 /// Names of our outputs that an undeclared field may not bear.
 const RESERVED: [&str; 7] = ["_id", "patient", "ts", "rules", "origin", "late", "misplaced"];
@@ -22,6 +23,8 @@ pub(crate) struct Reading {
     pub(crate) ts: i64,
     /// Per declared field what it is.
     pub(crate) states: Vec<State>,
+    /// What the models say of it, score by score; the rule set asks them.
+    pub(crate) said: Vec<Answer>,
     /// What arrived and goes on as it came: without undeclared names that come again, and without reserved names.
     pub(crate) members: Vec<Member>,
     /// How many undeclared fields arrived that bear no name of ours.
@@ -62,6 +65,7 @@ impl Reading {
             misplaced: is_misplaced(patient.as_deref(), record.key, partitions),
             late: false,
             states: states(stream, &members, patient.as_deref(), ts),
+            said: Vec::new(),
             undeclared: members.iter().filter(|member| !declared(&member.name) && !reserved(member)).count() as u64,
             reserved: members.iter().filter(reserved).count() as u64,
             members: (0..members.len())

@@ -25,6 +25,7 @@ impl Oracle {
             all.extend(out.into_iter().map(sent));
             // Without state there is nothing to go on with, neither before nor after.
             if old.stateful && self.stateful {
+                partition.quiet_until = i64::MIN;
                 self.partitions.insert(number, partition);
             }
         }
@@ -35,6 +36,7 @@ impl Oracle {
     fn remember(&self, old: &Oracle, partition: &mut Partition, now: i64) {
         let (before, after) = (old.remembered(), self.remembered());
         for patient in partition.patients.values_mut() {
+            patient.seen.iter_mut().for_each(|reading| reading.said = self.ask(&reading.states));
             let begun = |name: &String| {
                 let earlier = patient.begun.get(name).copied().unwrap_or(0);
                 (name.clone(), if before.contains(name) { earlier } else { patient.seen.len() })

@@ -80,11 +80,14 @@ fn has_time(expr: &Expr, lets: &BTreeMap<String, Expr>) -> bool {
     }
 }
 
-fn parts(kind: &ExprKind) -> Vec<&Expr> {
+/// What an expression is made of.
+pub(super) fn parts(kind: &ExprKind) -> Vec<&Expr> {
     match kind {
         ExprKind::Or(parts) | ExprKind::And(parts) | ExprKind::Call(_, parts, _) => parts.iter().collect(),
-        ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::InRange(inner, ..) => vec![inner],
-        ExprKind::Compare(left, _, right) => vec![left, right],
+        ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::InRange(inner, ..) | ExprKind::For(inner, _) => {
+            vec![inner]
+        }
+        ExprKind::Compare(left, _, right) | ExprKind::Then(left, right, _) => vec![left, right],
         ExprKind::InSet(value, members) => members.iter().chain([value.as_ref()]).collect(),
         ExprKind::Sum(first, rest) => rest.iter().map(|(_, part)| part).chain([first.as_ref()]).collect(),
         ExprKind::Product(first, rest) => rest.iter().map(|(_, part)| part).chain([first.as_ref()]).collect(),

@@ -1,22 +1,23 @@
 //! What time alone brings about: silences, escalations, forgetting, and the ends of pauses.
 
 use super::condition::Judge;
-use super::episode::{say, sending};
+use super::episode::{Episode, say, sending};
 use super::field::{State, Value};
+use super::history::begun;
 use super::json::quote;
 use super::output::Alert;
 use super::partition::{Partition, Patient};
 use super::reading::Reading;
-use super::rule::Condition;
+use super::rule::{Condition, Rule};
 use super::{Destination, Oracle, Sending, message, output};
 use triage_core::syntax::ast::Role;
 
 /// A timer: its moment, then what orders those of one moment. Ends of pauses come first, so that what they hold back
 /// does not come after what happens then; forgetting a patient is the last thing that happens to it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
+enum Timer<'p> {
     PauseEnds,
-    Of { patient: String, rule: usize, what: What },
+    Of { patient: &'p str, rule: usize, what: What },
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -33,34 +34,55 @@ impl Oracle {
             return;
         }
         partition.now = Some(to);
-        while let Some((moment, timer)) = self.next(partition, to) {
-            match timer {
-                Timer::PauseEnds => self.end_pauses(partition, moment, out),
-                Timer::Of { patient, rule, what: What::Silence } => {
-                    self.fall_silent(partition, &patient, rule, moment, out);
-                }
-                Timer::Of { patient, rule, what: What::Escalation } => {
-                    self.escalate(partition, &patient, rule, moment, out);
-                }
-                Timer::Of { patient, what: What::Forgetting, .. } => self.forget(partition, &patient, moment, out),
+        if to <= partition.quiet_until {
+            return;
+        }
+        while let Some((moment, timer)) = self.first(partition) {
+            if moment >= to {
+                partition.quiet_until = moment;
+                return;
+            }
+            let Timer::Of { patient, rule, what } = timer else {
+                self.end_pauses(partition, moment, out);
+                continue;
+            };
+            let patient = &patient.to_owned();
+            match what {
+                What::Silence => self.fall_silent(partition, patient, rule, moment, out),
+                What::Escalation => self.escalate(partition, patient, rule, moment, out),
+                What::Forgetting => self.forget(partition, patient, moment, out),
             }
         }
     }
 
-    /// The first timer whose moment lies before `to`.
-    fn next(&self, partition: &Partition, to: i64) -> Option<(i64, Timer)> {
-        let mut timers: Vec<(i64, Timer)> = Vec::new();
-        timers.extend(partition.pauses.iter().map(|pause| (pause.until, Timer::PauseEnds)));
-        for (name, patient) in &partition.patients {
-            let of = |rule, what| Timer::Of { patient: name.clone(), rule, what };
-            let clock = patient.seen.last().expect("a patient has been seen").ts;
-            timers.push((clock + self.forget, of(self.rules.len(), What::Forgetting)));
-            for at in 0..self.rules.len() {
-                timers.extend(self.silence(patient, at).map(|moment| (moment, of(at, What::Silence))));
-                timers.extend(self.escalation(patient, at).map(|moment| (moment, of(at, What::Escalation))));
-            }
-        }
-        timers.into_iter().filter(|(moment, _)| *moment < to).min()
+    /// The first of all timers.
+    fn first<'p>(&'p self, partition: &'p Partition) -> Option<(i64, Timer<'p>)> {
+        let pauses = partition.pauses.iter().map(|pause| (pause.until, Timer::PauseEnds));
+        let timers = partition.patients.iter().flat_map(|(name, patient)| self.timers(name, patient));
+        pauses.chain(timers).min()
+    }
+
+    /// The least time between a reading and a timer that it sets.
+    pub(super) fn shortest(&self) -> i64 {
+        let silence = |rule: &Rule| match &rule.condition {
+            Condition::Silence { hold, .. } => Some(*hold),
+            Condition::Expr(_) => None,
+        };
+        let escalation = |rule: &Rule| Some(rule.alert.as_ref()?.escalate.as_ref()?.1);
+        let of_rules = self.rules.iter().flat_map(|rule| [silence(rule), escalation(rule)]).flatten();
+        of_rules.chain([self.forget]).min().expect("one at least")
+    }
+
+    /// All timers of a patient.
+    fn timers<'p>(&'p self, name: &'p str, patient: &'p Patient) -> impl Iterator<Item = (i64, Timer<'p>)> {
+        let of = move |rule, what| Timer::Of { patient: name, rule, what };
+        let silence = move |at: &usize| Some((self.silence(patient, *at)?, of(*at, What::Silence)));
+        let escalation =
+            move |(at, episode): (&usize, &Episode)| Some((self.escalation(*at, episode)?, of(*at, What::Escalation)));
+        let clock = patient.seen.last().expect("a patient has been seen").ts;
+        let forgetting = (clock + self.forget, of(self.rules.len(), What::Forgetting));
+        let silences = self.silences.iter().filter_map(silence);
+        silences.chain(patient.episodes.iter().filter_map(escalation)).chain([forgetting])
     }
 
     /// The moment at which a patient falls silent by a rule, unless it has.
@@ -81,15 +103,14 @@ impl Oracle {
             }
         };
         let begun = match field {
-            Some(_) => patient.begun.get(&self.condition_name(&self.rules[at])).copied().unwrap_or(0),
+            Some(_) => begun(&patient.begun, || self.condition_name(&self.rules[at])),
             None => 0,
         };
         patient.seen.iter().skip(begun).rev().find(ends)
     }
 
-    fn escalation(&self, patient: &Patient, at: usize) -> Option<i64> {
+    fn escalation(&self, at: usize, episode: &Episode) -> Option<i64> {
         let (_, after) = self.rules[at].alert.as_ref()?.escalate.as_ref()?;
-        let episode = patient.episodes.get(&at)?;
         (!episode.acknowledged && !episode.escalated).then_some(episode.said.since + after)
     }
 
@@ -146,7 +167,7 @@ impl Oracle {
     }
 
     /// Ends the pauses until `moment`, and says what nobody has been told yet: by patient, then by rule, what ended
-    /// before what is open.
+    /// before what is open, and that it is open before who has acknowledged it.
     fn end_pauses(&self, partition: &mut Partition, moment: i64, out: &mut Vec<Sending>) {
         partition.pauses.retain(|pause| pause.until != moment);
         let mut due: Vec<(String, usize, Alert)> = Vec::new();
@@ -163,9 +184,15 @@ impl Oracle {
             for (at, rule) in self.rules.iter().enumerate() {
                 let paused = partition.is_paused(&rule.name, Some(&name));
                 let patient = partition.patients.get_mut(&name).expect("a patient");
-                if let Some(episode) = patient.episodes.get_mut(&at).filter(|episode| !episode.told && !paused) {
+                let Some(episode) = patient.episodes.get_mut(&at).filter(|_| !paused) else { continue };
+                let origin = self.origin_of(episode.began);
+                if !episode.told {
                     episode.told = true;
-                    due.push((name.clone(), at, episode.in_state("raised", moment, &self.origin_of(episode.began))));
+                    due.push((name.clone(), at, episode.in_state("raised", moment, &origin)));
+                }
+                if let Some(by) = episode.untold_by.take() {
+                    let alert = episode.in_state("acknowledged", moment, &origin);
+                    due.push((name.clone(), at, Alert { by: Some(by), ..alert }));
                 }
             }
         }

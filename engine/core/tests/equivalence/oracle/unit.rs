@@ -6,13 +6,15 @@ use num_traits::Zero;
 use triage_core::syntax::ast::Number;
 
 use super::exact::{exact, nearest};
+use super::field::parse;
 
 /// `number`, meant in unit `from`, as the nearest f64 in unit `to`; none if the units do not convert.
 pub(crate) fn convert(number: &Number, negative: bool, from: &str, to: &str) -> Option<f64> {
-    let value = if negative { -exact(&number.0) } else { exact(&number.0) };
     if from == to {
-        return Some(nearest(&value));
+        let value = parse(number);
+        return Some(if negative { 0.0 - value } else { value });
     }
+    let value = if negative { -exact(&number.0) } else { exact(&number.0) };
     let (kind, scale, shift) = base(from)?;
     let (to_kind, to_scale, to_shift) = base(to)?;
     (kind == to_kind).then(|| nearest(&((value * scale + shift - to_shift) / to_scale)))
@@ -49,4 +51,5 @@ fn factors_are_those_of_ucum() {
     assert_eq!(convert(&number("1.5"), false, "h", "min"), Some(90.0));
     assert_eq!(convert(&number("0.5"), false, "g", "mg"), Some(500.0));
     assert_eq!(convert(&number("1"), false, "g", "s"), None);
+    assert_eq!(convert(&number("0"), true, "g", "g").map(f64::to_bits), Some(0));
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use triage_core::compile::compile_all;
+use triage_core::score::NoModels;
 use triage_core::source::SourceFile;
 
 use super::super::filter::Filter;
@@ -14,7 +15,7 @@ const NOW: i64 = 1_700_000_000_000;
 const ID: &str = "s/2/42@1700000000000/t.raised";
 
 fn program(text: &str) -> Program {
-    compile_all(&[SourceFile { path: "a.rules".into(), text: text.into() }]).unwrap().program
+    compile_all(&[SourceFile { path: "a.rules".into(), text: text.into() }], &NoModels).unwrap().program
 }
 
 fn board(state: &str) -> Board {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use super::Broker;
+use crate::access::Access;
 use crate::cli::Failure;
 use crate::cli::source::count;
 use crate::dead_letters::filter::Filter;
@@ -42,6 +43,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     });
     if terminal {
         eprint!("\r\x1b[K");
+    }
+    if !args.dry_run {
+        let outcome = report.as_ref().map_or_else(ToString::to_string, |report| format!("{} resent", total(report)));
+        Access::of_command("dead-letters resend", "dead letters".to_owned()).ended(outcome);
     }
     let report = report?;
     print(&report, args.dry_run);

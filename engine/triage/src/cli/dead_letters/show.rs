@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use serde::Serialize;
 
 use super::Broker;
+use crate::access::Access;
 use crate::cli::Failure;
 use crate::cli::source::count;
 use crate::dead_letters::DeadLetterError;
@@ -45,6 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Format::Json => json(letter, resent, args.values, &mut out),
     });
     let shown = shown.and_then(|tally| out.flush().map(|()| tally).map_err(DeadLetterError::from));
+    if args.values {
+        let outcome = shown.as_ref().map_or_else(ToString::to_string, |tally| format!("{} shown", tally.letters));
+        Access::of_command("dead-letters show --values", "dead letters".to_owned()).ended(outcome);
+    }
     match shown {
         Ok(tally) => {
             summarise(&tally);

@@ -1,38 +1,47 @@
 //! What is asked of the broker about topics, and what it is told to make.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigSource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::admin::{ConfigEntry, ConfigResource, TopicReplication};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::TopicError;
 use super::fault::Settings;
 use crate::config::Config;
+use crate::kafka::encryption;
 use crate::kafka::logged::Logged;
+use crate::kafka::login::refused_user;
 use crate::kafka::rights::right;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Admin<'a> {
-    client: &'a AdminClient<Logged>,
+    client: Arc<AdminClient<Logged>>,
     runtime: tokio::runtime::Runtime,
     pub(super) config: &'a Config,
 }
 
 impl<'a> Admin<'a> {
-    pub(super) fn new(client: &'a AdminClient<Logged>, config: &'a Config) -> Result<Self, TopicError> {
+    pub(super) fn new(client: Arc<AdminClient<Logged>>, config: &'a Config) -> Result<Self, TopicError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         Ok(Self { client, runtime: runtime.map_err(TopicError::Runtime)?, config })
     }
 
     /// Every topic's number of partitions. All are asked for, because asking for one by name may make it.
     pub(super) fn partitions(&self) -> Result<BTreeMap<String, i32>, TopicError> {
-        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(TopicError::Broker)?;
+        let metadata = self.client.inner().fetch_metadata(None, PATIENCE).map_err(|error| self.unanswered(error))?;
         let topics = metadata.topics().iter();
         Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect())
+    }
+
+    fn unanswered(&self, error: KafkaError) -> TopicError {
+        let kafka = &self.config.kafka;
+        let refused = encryption::refused(kafka).map(TopicError::Encryption);
+        refused.or_else(|| refused_user(kafka).map(TopicError::Login)).unwrap_or(TopicError::Broker(error))
     }
 
     pub(super) fn make(&self, topic: &str, partitions: i32, properties: &[(&str, &str)]) -> Result<(), TopicError> {

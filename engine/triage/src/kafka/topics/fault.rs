@@ -1,6 +1,7 @@
 //! What a topic's settings must be so that no reading, record or alert is lost in it. Asks no broker.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::published::PART_BYTES;
 
@@ -86,6 +87,18 @@ pub enum Fault {
         /// What it is on the stream.
         needs: i64,
     },
+    /// Records go before the state that rests on them can be restored.
+    #[error(
+        "topic `{topic}` keeps records for {has} ms, and restoring a state needs those of {needs} ms: raise its `retention.ms`"
+    )]
+    TooShort {
+        /// The topic.
+        topic: String,
+        /// Its `retention.ms`.
+        has: i64,
+        /// What is needed.
+        needs: i64,
+    },
     /// The topic was there, and is no longer.
     #[error("topic `{topic}` is gone")]
     Gone {
@@ -124,11 +137,11 @@ impl Settings {
         self.values.insert(name, value);
     }
 
-    fn number(&self, name: &str) -> Option<i64> {
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
         self.values.get(name)?.parse().ok()
     }
 
-    fn is_compacted(&self) -> bool {
+    pub(super) fn is_compacted(&self) -> bool {
         self.values.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
     }
 
@@ -185,11 +198,13 @@ pub(super) struct Needed {
     pub(super) stream: String,
     pub(super) partitions: i32,
     pub(super) settings: Settings,
+    /// How long readings and the journal must stay, if state is kept.
+    state: Option<Duration>,
 }
 
 impl Needed {
-    pub(super) fn new(stream: &str, partitions: i32, settings: Settings) -> Self {
-        Self { stream: stream.to_owned(), partitions, settings }
+    pub(super) fn new(stream: &str, partitions: i32, settings: Settings, state: Option<Duration>) -> Self {
+        Self { stream: stream.to_owned(), partitions, settings, state }
     }
 
     /// What a topic is made for: an alert's text may say a field more than once.
@@ -219,7 +234,14 @@ impl Needed {
 
     pub(super) fn faults_of_stream(&self) -> Vec<Fault> {
         let compacted = self.settings.is_compacted().then(|| Fault::Compacted { topic: self.stream.clone() });
-        compacted.into_iter().collect()
+        compacted.into_iter().chain(self.too_short(&self.stream, &self.settings)).collect()
+    }
+
+    /// What the state rests on must not go too soon.
+    fn too_short(&self, topic: &str, settings: &Settings) -> Option<Fault> {
+        let needs = i64::try_from(self.state?.as_millis()).unwrap_or(i64::MAX);
+        let has = settings.number("retention.ms").filter(|has| (0..needs).contains(has))?;
+        Some(Fault::TooShort { topic: topic.to_owned(), has, needs })
     }
 
     pub(super) fn faults(
@@ -246,6 +268,9 @@ impl Needed {
             Use::Snapshots => faults.extend(settings.ages(&topic)),
             _ if settings.is_compacted() => faults.push(Fault::Compacted { topic: topic.clone() }),
             _ => {}
+        }
+        if purpose == Use::Journal {
+            faults.extend(self.too_short(&topic, settings));
         }
         let bears_reading_time = matches!(purpose, Use::Stream | Use::Derived | Use::Alerts | Use::DeadLetters);
         if !bears_reading_time {
@@ -285,7 +310,7 @@ mod tests {
 
     #[test]
     fn all_faults_of_a_topic_are_found() {
-        let needed = Needed::new("s", 4, settings(&[("message.timestamp.after.max.ms", "3600000")]));
+        let needed = Needed::new("s", 4, settings(&[("message.timestamp.after.max.ms", "3600000")]), None);
         let bad = settings(&[
             ("max.message.bytes", "1000"),
             ("cleanup.policy", "compact,delete"),
@@ -299,8 +324,21 @@ mod tests {
 
     #[test]
     fn a_compacted_stream_is_refused() {
-        let needed = Needed::new("s", 4, settings(&[("cleanup.policy", "compact")]));
+        let needed = Needed::new("s", 4, settings(&[("cleanup.policy", "compact")]), None);
         assert_eq!(needed.faults_of_stream(), [Fault::Compacted { topic: "s".to_owned() }]);
+    }
+
+    #[test]
+    fn what_state_rests_on_must_stay() {
+        let short = settings(&[("retention.ms", "3599999")]);
+        let hour = Some(Duration::from_hours(1));
+        let stateful = Needed::new("s", 1, short.clone(), hour);
+        let fault = |topic: &str| Fault::TooShort { topic: topic.to_owned(), has: 3_599_999, needs: 3_600_000 };
+        assert_eq!(stateful.faults_of_stream(), [fault("s")]);
+        assert_eq!(stateful.faults("triage-journal", Use::Journal, 1, &short, 1), [fault("triage-journal")]);
+        assert!(stateful.faults("t", Use::Derived, 1, &short, 1).is_empty());
+        assert!(Needed::new("s", 1, short, None).faults_of_stream().is_empty());
+        assert!(Needed::new("s", 1, settings(&[("retention.ms", "-1")]), hour).faults_of_stream().is_empty());
     }
 
     #[test]

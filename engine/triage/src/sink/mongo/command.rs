@@ -81,6 +81,32 @@ pub(super) fn index(collection: &str) -> RawDocumentBuf {
     }
 }
 
+pub(super) fn index_of_times(collection: &str) -> RawDocumentBuf {
+    rawdoc! { "createIndexes": collection, "indexes": [{ "key": { "ts": 1 }, "name": "ts_1" }] }
+}
+
+/// How many documents fit `of`.
+pub(super) fn count(collection: &str, of: &RawDocument) -> RawDocumentBuf {
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("count"), collection);
+    command.append(cstr!("query"), of);
+    command
+}
+
+/// Removes all documents that fit `of`.
+pub(super) fn remove(collection: &str, concern: &RawDocument, of: &RawDocument) -> RawDocumentBuf {
+    let mut each = RawDocumentBuf::new();
+    each.append(cstr!("q"), of);
+    each.append(cstr!("limit"), 0);
+    let mut deletes = RawArrayBuf::new();
+    deletes.push(each);
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("delete"), collection);
+    command.append(cstr!("writeConcern"), concern);
+    command.append(cstr!("deletes"), deletes);
+    command
+}
+
 pub(super) fn ping() -> RawDocumentBuf {
     rawdoc! { "ping": 1 }
 }

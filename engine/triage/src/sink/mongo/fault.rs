@@ -1,7 +1,7 @@
 //! What an error of the server means for the documents that were on their way. The server's own words are never told: they
 //! quote the command, and with it patients' values.
 
-use mongodb::bson::Document as Bson;
+use mongodb::bson::{Bson as Number, Document as Bson};
 use mongodb::error::{Error, ErrorKind};
 
 use super::command::Upsert;
@@ -46,6 +46,11 @@ impl Fault {
             _ => Self::Command(told),
         }
     }
+
+    /// The same, with the collection that it is about.
+    pub(super) fn within(self, collection: &str) -> Self {
+        Self::Store(format!("collection `{collection}`: {self}"))
+    }
 }
 
 /// What the driver met, in our words: its own may hold a whole answer of the server.
@@ -54,6 +59,11 @@ fn of_driver(kind: &ErrorKind) -> String {
         ErrorKind::ServerSelection { .. } => "no server answers that can be written to".to_owned(),
         ErrorKind::Authentication { .. } => "the server refuses the user or the password".to_owned(),
         ErrorKind::ConnectionPoolCleared { .. } => "the connections were given up after a failure".to_owned(),
+        ErrorKind::InvalidTlsConfig { .. } => {
+            "no connection can be encrypted: the driver asks for a file of the machine's own \
+                                               certificate authorities besides (Debian's package `ca-certificates`)"
+                .to_owned()
+        }
         ErrorKind::Io(error) => format!("the connection failed: {error}"),
         kind => {
             let name: String = format!("{kind:?}").chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -90,6 +100,23 @@ pub(super) fn sort(reply: &Bson, upserts: &[Upsert], refusals: &mut Vec<Refusal>
     }
 }
 
+/// How many documents a `count` has found.
+pub(super) fn number(reply: &Bson) -> Result<u64, Fault> {
+    let number = reply.get("n").and_then(|number| match number {
+        Number::Int32(number) => u64::try_from(*number).ok(),
+        Number::Int64(number) => u64::try_from(*number).ok(),
+        Number::Double(number) if *number >= 0.0 => Some(*number as u64),
+        _ => None,
+    });
+    number.ok_or_else(|| Fault::Store("the answer has no number of documents".to_owned()))
+}
+
+/// How many documents a `delete` has removed.
+pub(super) fn removed(reply: &Bson) -> Result<u64, Fault> {
+    sort(reply, &[], &mut Vec::new())?;
+    number(reply)
+}
+
 fn is_id(error: &Bson) -> bool {
     error.get_document("keyPattern").is_ok_and(|key| key.contains_key("_id"))
 }
@@ -104,7 +131,9 @@ fn whole(document: &Bson, name: &str) -> i32 {
 
 fn told(code: i32, name: &str) -> String {
     let name = match (code, name) {
-        (UNAUTHORIZED, _) => "Unauthorized: the user lacks the rights `find`, `insert` and `update` on the collection",
+        (UNAUTHORIZED, _) => {
+            "Unauthorized: the user lacks the rights `find`, `insert` and `update` on the collection, or `remove` to remove"
+        }
         (DUPLICATE_KEY, _) => "DuplicateKey: a unique index has the same value already",
         (_, "") => return format!("error {code}"),
         (_, name) => name,

@@ -1,0 +1,69 @@
+//! A model that was read, as core scores with it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sha2::{Digest, Sha256};
+use triage_core::score::{Explanation, Input, Scorer};
+use triage_model::Model;
+
+use super::{ModelFile, beside, inputs};
+
+/// The models in use, by their hashes: rules that change around a model do not have it read and compiled again.
+static IN_USE: Mutex<BTreeMap<[u8; 32], Weak<Loaded>>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug)]
+pub(super) struct Loaded {
+    hash: [u8; 32],
+    model: Model,
+    learnt_from: Vec<Input>,
+}
+
+/// The model of this file.
+///
+/// # Errors
+/// Why it is none, in one lowercase sentence without a period.
+pub(super) fn load(file: &ModelFile) -> Result<Arc<Loaded>, String> {
+    let of_model: [u8; 32] = Sha256::digest(&file.bytes).into();
+    let with = |inputs: &String| Sha256::new().chain_update(of_model).chain_update(Sha256::digest(inputs)).finalize();
+    let hash = file.inputs.as_ref().map_or(of_model, |inputs| with(inputs).into());
+    if let Some(loaded) = in_use().get(&hash).and_then(Weak::upgrade) {
+        return Ok(loaded);
+    }
+    let path = &file.path;
+    let model = Model::read(&file.bytes).map_err(|error| format!("`{path}` is no score: {error}"))?;
+    let learnt_from = file.inputs.as_ref().map_or(Ok(Vec::new()), |text| inputs::read(text, &of_model, model.inputs()));
+    let learnt_from = learnt_from.map_err(|error| format!("`{}` is broken: {error}", beside(path)))?;
+    let loaded = Arc::new(Loaded { hash, model, learnt_from });
+    let mut models = in_use();
+    models.retain(|_, model| model.strong_count() > 0);
+    models.insert(hash, Arc::downgrade(&loaded));
+    Ok(loaded)
+}
+
+fn in_use() -> std::sync::MutexGuard<'static, BTreeMap<[u8; 32], Weak<Loaded>>> {
+    IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scorer for Loaded {
+    fn inputs(&self) -> usize {
+        self.model.inputs()
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    fn score(&self, rows: &[f32], out: &mut [f32]) {
+        self.model.score(rows, out);
+    }
+
+    fn explain(&self, row: &[f32]) -> Option<Explanation> {
+        let triage_model::Explanation { base, contributions } = self.model.explain(row)?;
+        Some(Explanation { base, contributions })
+    }
+
+    fn learnt_from(&self) -> &[Input] {
+        &self.learnt_from
+    }
+}

@@ -1,0 +1,167 @@
+//! `triage erase` on the embedded broker: what it finds, what it leaves, and that nothing comes back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "support/bed.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod bed;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bed::{Bed, path, stop, wait_for};
+use serde_json::Value;
+use triage::engine::Engine;
+use triage::sink::Sink;
+use triage::sink::sqlite::SqliteSink;
+
+const STREAM: &str = r#"
+stream research { patient: text key ts: time event v: int 0..1000000000 store readings }
+topic high { fields v store high notify "nurse" }
+topic every { fields all }
+"#;
+
+const RULES: &str = r#"
+every.one when v is known
+high.sustained when v > 100 for 3 readings alert high "v is {v}, {mean:.1} on average"
+let mean = avg(v, 1h)
+"#;
+
+struct Hospital {
+    bed: Bed,
+    folder: tempfile::TempDir,
+}
+
+impl Hospital {
+    fn new() -> Self {
+        let hospital = Self { bed: Bed::new(1), folder: tempfile::tempdir().unwrap() };
+        hospital.bed.write("a.rules", STREAM);
+        hospital.bed.write("b.rules", RULES);
+        hospital
+    }
+
+    fn sqlite(&self) -> PathBuf {
+        self.folder.path().join("ehealth.sqlite")
+    }
+
+    fn start(&self) -> Engine {
+        let layers = self.bed.layers(1).flag("engine.snapshot_age", "1s").flag("store.batch_age", "20ms");
+        let engine = self.bed.start_with(layers.flag("store.sqlite", path(&self.sqlite())));
+        wait_for("the engine to be ready", || engine.is_ready());
+        engine
+    }
+
+    fn send(&self, patient: &str, values: &[u64]) {
+        let producer = self.bed.producer();
+        for value in values {
+            producer.raw(0, Some(patient.as_bytes()), Some(format!("{{\"v\":{value}}}").as_bytes()));
+        }
+        producer.flush();
+    }
+
+    fn documents(&self, patient: &str) -> BTreeMap<String, u64> {
+        if !self.sqlite().exists() {
+            return BTreeMap::new();
+        }
+        SqliteSink::open(&self.sqlite()).unwrap().of_patient(patient).unwrap()
+    }
+
+    fn wait_for_documents(&self, patient: &str, expected: &[(&str, u64)]) {
+        let expected: BTreeMap<String, u64> = expected.iter().map(|(name, count)| ((*name).into(), *count)).collect();
+        wait_for("documents", || self.documents(patient) == expected);
+    }
+
+    /// Exit code, standard output and standard error of `triage` with the hospital's configuration.
+    fn triage(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = assert_cmd::Command::cargo_bin("triage").unwrap();
+        command.args(arguments).args(["--bootstrap-servers", &self.bed.broker.to_string()]);
+        command.arg("--set").arg(format!("store.sqlite={}", path(&self.sqlite())));
+        command.arg("--set").arg(format!("log.access_file={}", path(&self.access())));
+        let output = command.current_dir("/").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn access(&self) -> PathBuf {
+        self.folder.path().join("access.log")
+    }
+
+    fn accesses(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.access()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn records(report: &Value, topic: &str) -> u64 {
+    let topics = report["topics"].as_array().unwrap();
+    topics.iter().find(|found| found["name"] == topic).map_or(0, |found| found["records"].as_u64().unwrap())
+}
+
+#[test]
+fn a_patient_is_erased_and_does_not_come_back() {
+    let hospital = Hospital::new();
+    let engine = hospital.start();
+    hospital.send("secret-1", &[110, 120, 130]);
+    hospital.send("p2", &[110, 120, 130]);
+    for patient in ["secret-1", "p2"] {
+        hospital.wait_for_documents(patient, &[("high", 1), ("high_alerts", 1), ("readings", 3)]);
+    }
+
+    // Looking changes nothing.
+    let (code, report, told) = hospital.triage(&["erase", "secret-1", "--json"]);
+    assert_eq!((code, told.contains("nothing was changed")), (0, true), "{told}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((report["done"].as_bool(), report["open_alerts"].as_u64()), (Some(false), Some(1)));
+    let found = ["research", "high", "every", "alerts.high"].map(|topic| records(&report, topic));
+    assert_eq!(found, [3, 1, 3, 1]);
+
+    // A patient with an open alert is refused, and so is a word without a reason.
+    let order = ["erase", "secret-1", "--yes", "--by", "eve", "--why", "asked for"];
+    let (code, _, told) = hospital.triage(&order);
+    assert_eq!((code, told.contains("is being watched (1 alerts are open)")), (2, true), "{told}");
+    assert_eq!(hospital.triage(&["erase", "secret-1", "--yes", "--by", "eve"]).0, 2);
+    assert_eq!(hospital.documents("secret-1").len(), 3);
+
+    let (code, report, told) = hospital.triage(&[&order[..], &["--watched", "--json"]].concat());
+    assert_eq!(code, 0, "{told}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["done"], true);
+    assert_eq!(hospital.documents("secret-1"), BTreeMap::new());
+    hospital.wait_for_documents("p2", &[("high", 1), ("high_alerts", 1), ("readings", 3)]);
+    let alerts = hospital.bed.read("alerts.high", 3);
+    let buried = alerts.iter().filter(|alert| alert.value.is_none()).count();
+    assert_eq!((alerts.len(), buried), (3, 1));
+    let snapshots = hospital.bed.read("triage-snapshots", 1);
+    let last = snapshots.iter().rfind(|one| one.key.as_deref() == Some(br#"["triage","patient","secret-1"]"#)).unwrap();
+    assert_eq!(last.value, None, "the engine has forgotten the patient");
+
+    // Neither a restart nor a rebuild brings the patient back; one who comes again begins anew.
+    stop(engine);
+    let engine = hospital.start();
+    hospital.send("secret-1", &[140, 150]);
+    hospital.send("p2", &[50]);
+    hospital.wait_for_documents("secret-1", &[("readings", 2)]);
+    stop(engine);
+    std::fs::remove_file(hospital.sqlite()).unwrap();
+    let mut config = hospital.bed.layers(1).flag("store.sqlite", path(&hospital.sqlite())).build().unwrap();
+    config.store.rebuild = true;
+    let engine = Engine::start(config, triage::shutdown::Shutdown::new()).unwrap();
+    hospital.wait_for_documents("p2", &[("high", 1), ("high_alerts", 2), ("readings", 4)]);
+    hospital.wait_for_documents("secret-1", &[("readings", 2)]);
+    stop(engine);
+
+    let accesses = hospital.accesses();
+    let outcomes: Vec<&str> = accesses.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    assert!(outcomes[0].starts_with("looked at: 5 documents"), "{outcomes:?}");
+    assert!(outcomes[1].starts_with("failed: the patient is being watched"), "{outcomes:?}");
+    assert!(outcomes[2].starts_with("erased for eve, asked for: 5 documents"), "{outcomes:?}");
+    assert!(accesses.iter().all(|line| line["what"] == "triage erase" && line["of"] == accesses[0]["of"]));
+    let log = std::fs::read_to_string(hospital.access()).unwrap();
+    assert!(!log.contains("secret-1"), "{log}");
+}
+
+#[test]
+fn without_an_engine_nothing_is_erased() {
+    let hospital = Hospital::new();
+    let (code, _, told) = hospital.triage(&["erase", "p1"]);
+    assert_eq!((code, told.contains("no rules are published")), (2, true), "{told}");
+}
