@@ -19,8 +19,19 @@ def arguments():
     parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
     parser.add_argument("--topic", default="alerts.vitals")
     parser.add_argument("--group", default="nurse", help="who is looking: each group sees every alert once")
+    parser.add_argument(
+        "--properties",
+        type=argparse.FileType(),
+        help="a file of librdkafka's properties, NAME=VALUE a line: how to log in",
+    )
     parser.add_argument("--count", type=int, help="end after so many alerts [default: never]")
     return parser.parse_args()
+
+
+def properties(file):
+    lines = [] if file is None else file.read().splitlines()
+    told = [line.partition("=") for line in lines if line.strip() and not line.startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in told}
 
 
 def line(alert):
@@ -31,7 +42,7 @@ def line(alert):
 
 def main():
     told = arguments()
-    consumer = Consumer({
+    consumer = Consumer(properties(told.properties) | {
         "bootstrap.servers": told.bootstrap_servers,
         "group.id": told.group,
         "isolation.level": "read_committed",
