@@ -87,7 +87,7 @@ def failed_tests(copy):
     output = ran.stdout + ran.stderr
     if ran.returncode == 0:
         raise Unusable("SURVIVED: every test passes")
-    if not re.search(r"by interpreter|assertion `left == right` failed", output):
+    if not re.search(r"by (interpreter|program)|assertion `left == right` failed", output):
         raise Unusable("nothing was compared: a panic, or rule sets that no longer compile")
     tests = re.findall(r"^test (\S+) \.\.\. FAILED$", output, re.MULTILINE)
     if not tests or "test result: FAILED" not in output:

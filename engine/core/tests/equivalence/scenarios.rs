@@ -5,6 +5,7 @@
 //! timestamps, partitions, idle steps) is in `events.jsonl` instead: `{"partitions":N}` once, then a line for each thing
 //! that happens; its outputs tell their partition and timestamp.
 
+mod reloads;
 mod replay;
 
 use std::fs;
