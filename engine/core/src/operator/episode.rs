@@ -32,6 +32,8 @@ pub(crate) struct Episode {
     pub(crate) last: i64,
     pub(crate) acknowledged: bool,
     pub(crate) escalated: bool,
+    /// Whether it was due to be escalated while its alerts are paused. Not kept: what is restored is due again.
+    pub(crate) held: bool,
     /// Whether the last reading that decided it asked for its end.
     pub(crate) asks_end: bool,
     /// Whether it was sent: not while its alerts are paused.
@@ -115,9 +117,19 @@ impl Verdict {
 impl Episode {
     /// One that is raised now, and not told of yet.
     pub(crate) fn raised(began: Place, since: i64, said: Said) -> Self {
-        let (acknowledged, escalated, asks_end, told) = (false, false, false, false);
-        let (untold_by, named) = (None, None);
-        Self { began, since, last: since, acknowledged, escalated, asks_end, told, untold_by, named, said }
+        Self {
+            began,
+            since,
+            last: since,
+            acknowledged: false,
+            escalated: false,
+            held: false,
+            asks_end: false,
+            told: false,
+            untold_by: None,
+            named: None,
+            said,
+        }
     }
 
     /// Goes on as an episode of a rule of another name.
@@ -128,12 +140,21 @@ impl Episode {
 
     /// Whether there is something that nobody could be told.
     pub(crate) fn has_untold(&self) -> bool {
-        !self.told || self.untold_by.is_some()
+        !self.told || self.untold_by.is_some() || self.owes_escalation()
     }
 
-    /// When it is due to be escalated.
+    /// Whether somebody is to come who was not called because of a pause.
+    pub(crate) fn owes_escalation(&self) -> bool {
+        self.held && self.may_escalate()
+    }
+
+    fn may_escalate(&self) -> bool {
+        !self.acknowledged && !self.escalated
+    }
+
+    /// When it is due to be escalated, unless it was.
     pub(crate) fn escalation(&self, terms: &Terms) -> Option<i64> {
-        let (_, after) = terms.escalate.as_ref().filter(|_| !self.acknowledged && !self.escalated)?;
+        let (_, after) = terms.escalate.as_ref().filter(|_| self.may_escalate() && !self.held)?;
         Some(self.since.saturating_add(*after))
     }
 
@@ -154,6 +175,7 @@ mod tests {
             last: 0,
             acknowledged: false,
             escalated: false,
+            held: false,
             asks_end: false,
             told: true,
             untold_by: None,

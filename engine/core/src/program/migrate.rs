@@ -98,6 +98,8 @@ impl<'a> Plan<'a> {
         for (rule, mut episode) in std::mem::take(&mut patient.episodes) {
             let new = self.successor(rule);
             changed |= new != Some(rule);
+            // Its pause may be of another name than the rule has now: whether it is held back is looked at again.
+            episode.held = false;
             if let Some(new) = new {
                 if let Some(names) = self.rename(rule, new, &mut episode) {
                     *migration.moved.entry(names).or_default() += 1;

@@ -170,7 +170,7 @@ impl<'a> Teller<'a> {
         self.send(info, alert, &telling);
     }
 
-    /// Tells of an open episode, unless its alerts are paused; whether it did.
+    /// Tells of an open episode, unless its alerts are paused; whether it did. From then on it has been told of.
     pub(super) fn tell(&mut self, slot: u32, rule: u32, state: AlertState, occasion: Occasion<'_>) -> bool {
         let Some((info, alert)) = self.alert(rule) else { return false };
         let Some(partition) = &mut self.partition else { return false };

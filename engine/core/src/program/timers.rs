@@ -131,9 +131,19 @@ impl Teller<'_> {
     fn escalate(&mut self, slot: u32, rule: u32, moment: i64) {
         let patient = self.partition.as_mut().and_then(|partition| partition.patient_mut(slot));
         let Some(episode) = patient.and_then(|patient| patient.episode(rule)) else { return };
-        episode.escalated = true;
+        // While its alerts are paused it is escalated when the pause is over.
+        episode.held = true;
         let origin = Origin::Reading(episode.began.offset);
-        self.tell(slot, rule, AlertState::Escalated, Occasion::at(moment, origin));
+        if self.tell(slot, rule, AlertState::Escalated, Occasion::at(moment, origin)) {
+            self.escalated(slot, rule);
+        }
+    }
+
+    fn escalated(&mut self, slot: u32, rule: u32) {
+        let patient = self.partition.as_mut().and_then(|partition| partition.patient_mut(slot));
+        if let Some(episode) = patient.and_then(|patient| patient.episode(rule)) {
+            (episode.escalated, episode.held) = (true, false);
+        }
     }
 
     /// Forgets the patient. Readings of the batch at hand that are still to come have begun the cells afresh already.
@@ -193,20 +203,24 @@ impl Teller<'_> {
         self.send(info, alert, &telling);
     }
 
-    /// That it is open, and who has acknowledged it, as far as nobody was told.
+    /// That it is open, who has acknowledged it, and that nobody has for so long, as far as nobody was told.
     fn tell_open(&mut self, patient: &str, rule: u32, moment: i64) {
         let Some(partition) = &mut self.partition else { return };
         let Some(slot) = partition.slot(patient) else { return };
         partition.touch(slot);
         let Some(episode) = partition.patient_mut(slot).and_then(|patient| patient.episode(rule)) else { return };
         let occasion = Occasion::at(moment, Origin::Reading(episode.began.offset));
-        let (is_told, by) = (episode.told, episode.untold_by.take());
+        let (is_told, by, escalates) = (episode.told, episode.untold_by.take(), episode.owes_escalation());
         if !is_told {
             self.tell(slot, rule, AlertState::Raised, occasion);
         }
         if let Some(by) = by {
             let marks = Marks { by: Some(&by), ..Marks::default() };
             self.tell(slot, rule, AlertState::Acknowledged, occasion.marked(marks));
+        }
+        if escalates {
+            self.tell(slot, rule, AlertState::Escalated, occasion);
+            self.escalated(slot, rule);
         }
     }
 }

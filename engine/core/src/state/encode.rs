@@ -225,6 +225,7 @@ fn read_episode(input: &mut Reader<'_>) -> Result<Episode, StateError> {
         last,
         acknowledged: flag(0),
         escalated: flag(1),
+        held: false,
         asks_end: flag(2),
         told: flag(3),
         untold_by: None,

@@ -3,7 +3,6 @@
 use triage_core::program::Limits;
 use triage_core::reading::Record;
 
-use super::episode::say;
 use super::json::{self, Document, Json, Member};
 use super::output::{self, Alert};
 use super::partition::{Partition, Pause, Subject};
@@ -71,7 +70,7 @@ impl Oracle {
         }
         let Some((name, at, episode)) = found else { return false };
         let alert = Alert { by: Some(by.clone()), ..episode.in_state("acknowledged", ts, origin) };
-        if !say(partition, &self.rules[at], &alert, out) {
+        if !self.tell(partition, at, &alert, out) {
             let patient = partition.patients.get_mut(&name).expect("a patient that was seen");
             patient.episodes.get_mut(&at).expect("an open episode").untold_by = Some(by);
         }

@@ -73,7 +73,7 @@ impl Oracle {
                     let id = episode.said.id.clone();
                     episode.said = Alert { state: "repeated", since, id, ..self.raised(rule, reading, judged) };
                     let said = episode.said.clone();
-                    say(partition, rule, &said, out);
+                    self.tell(partition, at, &said, out);
                 }
             }
         }
@@ -95,6 +95,15 @@ impl Oracle {
         let episode =
             Episode { said, began, acknowledged: false, escalated: false, asked: false, told, untold_by: None };
         partition.patients.get_mut(&name).expect("a patient that was seen").episodes.insert(at, episode);
+    }
+
+    /// Tells of an open episode unless a pause forbids it; whether it did. Then somebody has been told of it.
+    pub(super) fn tell(&self, partition: &mut Partition, at: usize, alert: &Alert, out: &mut Vec<Sending>) -> bool {
+        let told = say(partition, &self.rules[at], alert, out);
+        let name = alert.patient.as_ref().expect("an episode has a patient");
+        let patient = partition.patients.get_mut(name).expect("a patient that was seen");
+        patient.episodes.get_mut(&at).expect("an open episode").told |= told;
+        told
     }
 
     /// Ends an episode: nobody is told of the end who was not told of the beginning, and what a pause holds back is owed.

@@ -1,7 +1,7 @@
 //! What time alone brings about: silences, escalations, forgetting, and the ends of pauses.
 
 use super::condition::Judge;
-use super::episode::{Episode, say, sending};
+use super::episode::{Episode, sending};
 use super::field::{State, Value};
 use super::history::begun;
 use super::json::quote;
@@ -59,7 +59,13 @@ impl Oracle {
     fn first<'p>(&'p self, partition: &'p Partition) -> Option<(i64, Timer<'p>)> {
         let pauses = partition.pauses.iter().map(|pause| (pause.until, Timer::PauseEnds));
         let timers = partition.patients.iter().flat_map(|(name, patient)| self.timers(name, patient));
-        pauses.chain(timers).min()
+        let held = |timer: &Timer<'_>| match timer {
+            Timer::Of { patient, rule, what: What::Escalation } => {
+                partition.is_paused(&self.rules[*rule].name, Some(patient))
+            }
+            _ => false,
+        };
+        pauses.chain(timers.filter(|(_, timer)| !held(timer))).min()
     }
 
     /// The least time between a reading and a timer that it sets.
@@ -146,13 +152,16 @@ impl Oracle {
     }
 
     fn escalate(&self, partition: &mut Partition, name: &str, at: usize, moment: i64, out: &mut Vec<Sending>) {
-        let rule = &self.rules[at];
-        let role = rule.alert.as_ref().and_then(|alert| alert.escalate.as_ref()).map(|(role, _)| role.clone());
         let episode = partition.patients.get_mut(name).and_then(|patient| patient.episodes.get_mut(&at));
         let episode = episode.expect("an open episode");
         episode.escalated = true;
-        let alert = Alert { notify: role, ..episode.in_state("escalated", moment, &self.origin_of(episode.began)) };
-        say(partition, rule, &alert, out);
+        let alert = episode.in_state("escalated", moment, &self.origin_of(episode.began));
+        let alert = Alert { notify: self.escalates_to(at), ..alert };
+        self.tell(partition, at, &alert, out);
+    }
+
+    fn escalates_to(&self, at: usize) -> Option<String> {
+        Some(self.rules[at].alert.as_ref()?.escalate.as_ref()?.0.clone())
     }
 
     fn forget(&mut self, partition: &mut Partition, name: &str, moment: i64, out: &mut Vec<Sending>) {
@@ -167,7 +176,7 @@ impl Oracle {
     }
 
     /// Ends the pauses until `moment`, and says what nobody has been told yet: by patient, then by rule, what ended
-    /// before what is open, and that it is open before who has acknowledged it.
+    /// before what is open, that it is open before who has acknowledged it, or that it is escalated.
     fn end_pauses(&self, partition: &mut Partition, moment: i64, out: &mut Vec<Sending>) {
         partition.pauses.retain(|pause| pause.until != moment);
         let mut due: Vec<(String, usize, Alert)> = Vec::new();
@@ -193,6 +202,11 @@ impl Oracle {
                 if let Some(by) = episode.untold_by.take() {
                     let alert = episode.in_state("acknowledged", moment, &origin);
                     due.push((name.clone(), at, Alert { by: Some(by), ..alert }));
+                }
+                if self.escalation(at, episode).is_some_and(|due| due < moment) {
+                    episode.escalated = true;
+                    let alert = episode.in_state("escalated", moment, &origin);
+                    due.push((name.clone(), at, Alert { notify: self.escalates_to(at), ..alert }));
                 }
             }
         }
