@@ -54,6 +54,7 @@ pub struct Metrics {
     latency_seconds: Histogram,
     lag: IntGaugeVec,
     aborts: IntCounter,
+    readings_deleted: IntCounter,
     restarts: IntCounter,
     reloads: IntCounterVec,
     ruleset: IntGaugeVec,
@@ -191,6 +192,10 @@ impl Metrics {
                 &["partition"],
             )?,
             aborts: make.counter("triage_transaction_aborts_total", "transactions aborted and judged again")?,
+            readings_deleted: make.counter(
+                "triage_readings_deleted_total",
+                "readings that the broker deleted before they were judged, at most",
+            )?,
             restarts: make.counter("triage_worker_restarts_total", "workers that made new clients after a failure")?,
             reloads: make.counters("triage_reloads_total", "reloads asked for, by outcome", &["outcome"])?,
             ruleset: make.gauges("triage_ruleset_info", "1 for the version of the rule set that runs", &["version"])?,
@@ -269,6 +274,11 @@ impl Metrics {
     /// A transaction was aborted.
     pub(crate) fn aborted(&self) {
         self.aborts.inc();
+    }
+
+    /// Readings were deleted before they were judged.
+    pub(crate) fn readings_deleted(&self, readings: u64) {
+        self.readings_deleted.inc_by(readings);
     }
 
     /// A worker makes new clients.

@@ -176,15 +176,6 @@ fn assert_refused(bed: &Bed, why: &str) {
     stop(engine);
 }
 
-/// Deletes the readings before `first`, as retention does.
-fn delete_readings(bed: &Bed, first: i64) {
-    let admin: AdminClient<DefaultClientContext> = bed.client().create().unwrap();
-    let mut before = TopicPartitionList::new();
-    before.add_partition_offset("research", 0, Offset::Offset(first)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(admin.delete_records(&before, &AdminOptions::new())).unwrap();
-}
-
 #[test]
 fn offsets_and_a_stream_that_do_not_fit_the_state_are_refused() {
     let bed = bed(1);
@@ -209,7 +200,7 @@ fn offsets_and_a_stream_that_do_not_fit_the_state_are_refused() {
     stop(engine);
 
     send(&bed, &[50, 60]);
-    delete_readings(&bed, 4);
+    bed.delete_readings(0, 4);
     commit(&bed, (5, 1));
     assert_refused(&bed, "readings from 3 on are needed to restore its state, and the stream begins at 4");
 

@@ -66,6 +66,25 @@ fn no_readings_are_an_alert_in_the_form_of_all_until_one_comes() {
 }
 
 #[test]
+fn readings_that_were_deleted_before_they_were_judged_are_told_of() {
+    let bed = Bed::new(1);
+    let judging = bed.start_ready(1);
+    bed.producer().send(0..2);
+    bed.read("every", 2);
+    stop(judging);
+    bed.producer().send(2..7);
+    bed.delete_readings(0, 5);
+    let engine = bed.start_with(layers(&bed));
+    let raised = alerts(&bed, "technical.readings_deleted", 1).remove(0);
+    assert_eq!(raised["priority"], "high");
+    let message = raised["message"].as_str().unwrap();
+    assert!(message.starts_with("up to 3 readings of partition 0 were deleted before they were judged:"), "{message}");
+    assert!(metrics(&engine).contains("triage_readings_deleted_total 3\n"));
+    assert_eq!(bed.read("every", 4).len(), 4);
+    stop(engine);
+}
+
+#[test]
 fn a_refused_reload_is_an_alert_until_one_is_applied() {
     let bed = Bed::new(1);
     let engine = bed.start_with(layers(&bed));

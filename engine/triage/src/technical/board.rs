@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use triage_core::monitor::{Stuck, Tally};
 
@@ -27,6 +28,16 @@ pub(crate) struct Board {
     store_lag: AtomicI64,
     store_fails: AtomicBool,
     refused_reload: Mutex<Option<String>>,
+    deleted: Mutex<BTreeMap<i32, Deleted>>,
+}
+
+/// Readings of a partition that were deleted before they were judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deleted {
+    /// Since the start.
+    pub(super) readings: u64,
+    /// When the last were missed.
+    pub(super) at: Instant,
 }
 
 impl Board {
@@ -77,6 +88,17 @@ impl Board {
     /// Why the last reload was refused, if it was.
     pub(crate) fn reload_ended(&self, refused: Option<String>) {
         *lock(&self.refused_reload) = refused;
+    }
+
+    /// So many more readings of a partition were deleted before they were judged.
+    pub(crate) fn deleted(&self, partition: i32, readings: u64) {
+        let mut deleted = lock(&self.deleted);
+        let before = deleted.get(&partition).map_or(0, |before| before.readings);
+        deleted.insert(partition, Deleted { readings: before + readings, at: Instant::now() });
+    }
+
+    pub(super) fn all_deleted(&self) -> BTreeMap<i32, Deleted> {
+        lock(&self.deleted).clone()
     }
 
     pub(super) fn take_told(&self) -> Vec<(usize, Told)> {

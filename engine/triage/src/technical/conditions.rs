@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use triage_core::monitor::{Finding, Findings};
 use triage_core::syntax::ast::Priority;
 
+use super::board::Deleted;
 use super::failures::Failures;
 use crate::config::TechnicalConfig;
 use crate::scores::Totals;
@@ -15,6 +16,9 @@ const NOT_JUDGING: Duration = Duration::from_secs(30);
 
 /// So long the folder may differ from what runs: a change goes from process to process.
 const DIFFERS: Duration = Duration::from_secs(30);
+
+/// How long it is told of that readings were deleted before they were judged.
+const DELETED_LASTS: Duration = Duration::from_hours(1);
 
 /// The most of somebody else's words that an alert repeats.
 const WORDS: usize = 300;
@@ -28,6 +32,8 @@ pub(super) struct Facts {
     pub(super) has_partitions: bool,
     /// One past the last record of the stream, over all partitions, if that was asked.
     pub(super) stream_end: Option<i64>,
+    /// By partition: readings that were deleted before they were judged.
+    pub(super) deleted: BTreeMap<i32, Deleted>,
     /// By worker: why it does not judge, if it does not.
     pub(super) workers: BTreeMap<usize, Option<String>>,
     /// Records that are not stored, beyond what one write takes.
@@ -78,6 +84,7 @@ impl Conditions {
     pub(super) fn judge(&mut self, facts: &Facts, now: Instant) -> Findings {
         let mut findings = Findings::default();
         self.judge_stream(facts, now, &mut findings);
+        Self::judge_deleted(facts, now, &mut findings);
         self.judge_workers(facts, now, &mut findings);
         self.judge_store(facts, now, &mut findings);
         self.judge_rules(facts, now, &mut findings);
@@ -117,6 +124,21 @@ impl Conditions {
             let message = format!("no readings at all for {}", humantime::format_duration(self.config.no_readings));
             let values = vec![("seconds", seconds as f64), ("readings_before", facts.readings as f64)];
             findings.open("technical.no_readings", "readings", finding(Priority::High, message, values));
+        }
+    }
+
+    /// What is gone cannot come back: it is told of for a while.
+    fn judge_deleted(facts: &Facts, now: Instant, findings: &mut Findings) {
+        for (partition, Deleted { readings, at }) in &facts.deleted {
+            if now.saturating_duration_since(*at) < DELETED_LASTS {
+                let message = format!(
+                    "up to {readings} readings of partition {partition} were deleted before they were judged: their alerts \
+                     are missing; the stream's retention is too short, or nobody judged for too long"
+                );
+                let values = vec![("readings_deleted", *readings as f64)];
+                let subject = format!("partition-{partition}");
+                findings.open("technical.readings_deleted", &subject, finding(Priority::High, message, values));
+            }
         }
     }
 
@@ -240,6 +262,19 @@ mod tests {
         assert!(conditions.judge(&facts(8), at(begun, 66)).is_empty());
         assert_eq!(conditions.judge(&facts(8), at(begun, 126)).iter().count(), 1);
         assert!(conditions.judge(&Facts::default(), at(begun, 300)).is_empty());
+    }
+
+    #[test]
+    fn readings_that_were_deleted_unjudged_are_told_of_for_an_hour() {
+        let (mut conditions, begun) = conditions();
+        let deleted = BTreeMap::from([(3, Deleted { readings: 7, at: begun })]);
+        let facts = Facts { deleted, ..Facts::default() };
+        let found = conditions.judge(&facts, at(begun, 3_599));
+        assert_eq!(rules(&found), [("technical.readings_deleted", "partition-3".into())]);
+        assert!(
+            found.iter().all(|(_, _, finding)| finding.message.starts_with("up to 7 readings of partition 3 were"))
+        );
+        assert!(conditions.judge(&facts, at(begun, 3_600)).is_empty());
     }
 
     #[test]

@@ -171,6 +171,7 @@ impl<'a> Supervisor<'a> {
             readings: technical.readings(),
             has_partitions: !technical.held().is_empty(),
             stream_end: self.stream_end,
+            deleted: technical.all_deleted(),
             workers: self.workers(),
             store_behind: Some(lag).filter(|lag| config.store.is_used() && *lag > usual),
             store_fails: config.store.is_used() && technical.does_store_fail(),

@@ -12,7 +12,7 @@ use triage_core::reading::Record;
 
 use super::WorkerError;
 use super::batch::{Batch, Pace, places};
-use super::due::Due;
+use super::due::{Due, Gap};
 use super::judge::Judge;
 use super::keeping::Keeping;
 use super::taking::Taking;
@@ -34,6 +34,12 @@ const OPENING: Duration = Duration::from_secs(5);
 
 /// How long a rewind may take.
 const REWINDING: Duration = Duration::from_secs(10);
+
+/// How long the group may take to say where it is.
+const ASKING_THE_GROUP: Duration = Duration::from_secs(10);
+
+/// How long the broker may take to say where a partition begins. Nothing is judged meanwhile.
+const ASKING_FOR_THE_DELETED: Duration = Duration::from_secs(1);
 
 /// After so many aborts in a row the worker is not ready, and says why.
 const TROUBLE: u32 = 3;
@@ -117,6 +123,7 @@ impl<'c> Session<'c> {
             self.gather(&mut batch)?;
             self.take_up(&mut batch)?;
             self.take_over()?;
+            self.ask_for_the_deleted();
             self.keeping.read_words().map_err(WorkerError::Consume)?;
             if !batch.is_empty() || self.judge.has_farewells() || self.keeping.has_work(self.judge.states()) {
                 self.transact(&batch)?;
@@ -180,6 +187,7 @@ impl<'c> Session<'c> {
         }
         for taken in arrived.into_iter().flatten() {
             let partition = taken.partition;
+            self.due.next_is(partition, taken.restored.beginning.place.next);
             self.keeping.take_over(taken, &mut self.judge).map_err(WorkerError::Consume)?;
             self.shared.board.has_begun(partition);
             self.resume(partition)?;
@@ -192,10 +200,53 @@ impl<'c> Session<'c> {
             if self.taking.drop_partitions(&[partition]) {
                 self.keeping.give_up(partition);
             }
+            self.go_on_where_the_group_is(partition)?;
             self.resume(partition)?;
         }
         self.announce();
         Ok(())
+    }
+
+    /// Without state nobody else knows which reading is due. Where the group has committed nothing, it is whichever comes.
+    fn go_on_where_the_group_is(&mut self, partition: i32) -> Result<(), WorkerError> {
+        let mut place = TopicPartitionList::new();
+        place.add_partition(self.judge.program().stream(), partition);
+        let committed =
+            self.clients.consumer.committed_offsets(place, ASKING_THE_GROUP).map_err(WorkerError::Consume)?;
+        let next = committed.elements().first().and_then(|place| place.offset().to_raw());
+        if let Some(next) = next.filter(|next| *next >= 0) {
+            self.due.next_is(partition, next);
+        }
+        Ok(())
+    }
+
+    /// Readings that did not come may have been deleted before: nobody judges them any more, and somebody must hear of it.
+    fn ask_for_the_deleted(&mut self) {
+        for (partition, gap) in self.due.to_ask(Instant::now()) {
+            let stream = self.judge.program().stream();
+            match self.clients.consumer.fetch_watermarks(stream, partition, ASKING_FOR_THE_DELETED) {
+                Ok((first, _)) => self.tell_of_the_deleted(partition, gap, gap.deleted(first)),
+                Err(error) => {
+                    tracing::warn!(partition, error = explained(&error), "where the partition begins is not known yet");
+                    self.due.ask_again(partition, gap);
+                }
+            }
+        }
+    }
+
+    fn tell_of_the_deleted(&self, partition: i32, gap: Gap, readings: u64) {
+        if readings > 0 {
+            let (worker, from) = (self.index, gap.from);
+            tracing::error!(
+                worker,
+                partition,
+                from,
+                readings,
+                "readings were deleted before they were judged: the stream's retention is too short"
+            );
+            self.shared.metrics.readings_deleted(readings);
+            self.shared.technical.deleted(partition, readings);
+        }
     }
 
     /// Lets readings of a partition come.
@@ -426,7 +477,7 @@ impl<'c> Session<'c> {
     fn rewind(&mut self, batch: &Batch<'c>) -> Result<(), WorkerError> {
         for (partition, start) in batch.starts() {
             self.keeping.idle.left(partition);
-            self.due.again(partition, start);
+            self.due.next_is(partition, start);
         }
         if self.clients.consumer.assignment_lost() {
             return Ok(());

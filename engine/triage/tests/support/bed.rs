@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, ToBytes};
@@ -126,6 +127,15 @@ impl Bed {
 
     fn sender(&self) -> Sender {
         self.client().set("linger.ms", "0").create_with_context(Deliveries::default()).unwrap()
+    }
+
+    /// Deletes the readings of a partition before `first`, as retention does.
+    pub(crate) fn delete_readings(&self, partition: i32, first: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset("research", partition, Offset::Offset(first)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(admin.delete_records(&before, &AdminOptions::new())).unwrap();
     }
 
     /// Sends `chunk` readings again and again until there is enough; how many there were.
