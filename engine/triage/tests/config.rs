@@ -94,6 +94,16 @@ fn a_secret_in_a_file_that_others_see_is_refused_with_its_place() {
         ("[store.mongodb]\nuri = 'mongodb://engine:hush@host/'", "name that by `store.mongodb.uri_file`"),
         ("[webhook.stroke]\nsecret = 'hush'", "name that by `webhook.stroke.secret_file`"),
         (
+            "[webhook.stroke]\nurl = 'https://eve:hush@pager/'",
+            "triage.toml: `webhook.stroke.url` is a secret, and others see it wherever this file is kept, copied or shown: put it into \
+             a file that only the engine reads and name that by `webhook.stroke.url_file`, or set `TRIAGE_WEBHOOK_STROKE_URL`",
+        ),
+        ("[webhook.stroke]\nurl = 'https://pager/alerts?key=hush'", "name that by `webhook.stroke.url_file`"),
+        (
+            "[webhook.stroke]\nurl = 'https://hooks.slack.example/services/T000/B000/hushHUSH0123456789hush'",
+            "name that by `webhook.stroke.url_file`",
+        ),
+        (
             "[kafka.properties]\nssl.key.password = 'hush'",
             "put it into a file that only the engine reads and name that by `kafka.ssl_key_password_file`",
         ),
@@ -119,6 +129,7 @@ fn a_secret_in_place_of_its_file_is_not_shown() {
         "kafka.sasl_password_file",
         "store.mongodb.uri_file",
         "webhook.stroke.secret_file",
+        "webhook.stroke.url_file",
     ] {
         let refused = Layers::new().flag(key, "hush").build().unwrap_err().to_string();
         assert_eq!((refused.contains("must be a file"), refused.contains("hush")), (true, false), "{refused}");
@@ -289,6 +300,30 @@ fn webhooks_are_said_by_topic() {
     let of = |topic: &str| (config.webhooks[topic].timeout, config.webhooks[topic].give_up_after);
     assert_eq!(of("stroke"), (Duration::from_secs(15), Duration::from_hours(1)));
     assert_eq!(of("ward.A"), (Duration::from_secs(2), Duration::from_mins(10)));
+}
+
+#[test]
+fn the_address_of_a_webhook_comes_from_a_file_or_the_environment() {
+    let (folder, path) = file("[webhook.stroke]\nsecret = ''\n[webhook.vitals]\nsecret = ''\n");
+    let address = folder.path().join("address");
+    std::fs::write(&address, "https://pager/hush?key=hush\n").unwrap();
+    let secret = "hush hush hush hush hush hush";
+    let environment = variables(&[
+        ("TRIAGE_WEBHOOK_STROKE_SECRET", secret),
+        ("TRIAGE_WEBHOOK_STROKE_URL", "https://pager/hush?key=hush"),
+        ("TRIAGE_WEBHOOK_VITALS_SECRET", secret),
+        ("TRIAGE_WEBHOOK_VITALS_URL_FILE", address.to_str().unwrap()),
+    ]);
+    let config = Layers::new().file(&path).unwrap().environment(environment).unwrap().build().unwrap();
+    let url = |topic: &str| config.webhooks[topic].url.clone().unwrap();
+    assert_eq!(url("stroke").expose(), "https://pager/hush?key=hush");
+    assert_eq!(url("vitals"), url("stroke"));
+    assert!(!format!("{config:?}").contains("hush"));
+    // There is nowhere for a user and a password in a delivery.
+    std::fs::write(&address, "https://eve:hush@pager/").unwrap();
+    let layers = Layers::new().flag("webhook.vitals.url_file", address.to_str().unwrap());
+    let refused = layers.build().unwrap_err().to_string();
+    assert!(refused.contains("without user and password") && !refused.contains("hush"), "{refused}");
 }
 
 #[test]
