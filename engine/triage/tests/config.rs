@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use triage::config::{Config, KEYS, Layers, WEBHOOK_KEYS};
+use triage::config::{Config, KEYS, Layers, Right, WEBHOOK_KEYS};
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn secrets_are_never_shown() {
     let layers = Layers::new().environment(environment).unwrap();
     assert!(!format!("{layers:?}").contains("hush"));
     let config = layers.build().unwrap();
-    assert_eq!(config.http.token.as_ref().unwrap().expose(), "hush");
+    assert_eq!(config.http.tokens.of(Right::Everything).unwrap().expose(), "hush");
     assert!(!format!("{config:?}").contains("hush"));
     assert!(!refusal("[http]\ntoken = 'hush").contains("hush"));
 }
@@ -126,6 +126,7 @@ fn a_secret_in_place_of_its_file_is_not_shown() {
     for key in [
         "http.token_file",
         "http.metrics_token_file",
+        "http.operate_token_file",
         "kafka.sasl_password_file",
         "store.mongodb.uri_file",
         "webhook.stroke.secret_file",
@@ -154,7 +155,7 @@ fn secrets_come_from_files() {
         .flag("store.sasl_password_file", holding("store", "hushed\n"))
         .flag("store.mongodb.uri_file", holding("uri", uri));
     let config = layers.build().unwrap();
-    assert_eq!(config.http.token.as_ref().unwrap().expose(), "sesame");
+    assert_eq!(config.http.tokens.of(Right::Everything).unwrap().expose(), "sesame");
     assert_eq!(config.kafka.properties["sasl.password"].expose(), "hush hush");
     assert_eq!(config.store.mongodb.uri.as_ref().unwrap().expose(), uri);
     let login = |name| config.kafka_of_store().properties[name].expose().to_owned();
@@ -187,12 +188,17 @@ fn the_token_of_metrics_is_another_than_that_of_everything() {
     };
     let layers = |text| Layers::new().flag("http.metrics_token_file", holding("metrics", text));
     let config = layers("poppy\n").flag("http.token", "sesame").build().unwrap();
-    assert_eq!(config.http.metrics_token.as_ref().unwrap().expose(), "poppy");
+    assert_eq!(config.http.tokens.of(Right::Metrics).unwrap().expose(), "poppy");
     assert!(!format!("{config:?}").contains("poppy"));
     let same = layers("sesame").flag("http.token_file", holding("token", "sesame\n")).build().unwrap_err().to_string();
     assert!(same.ends_with("in `http.token_file`: they are the same") && !same.contains("sesame"), "{same}");
     let alone = layers("poppy").build().unwrap_err().to_string();
     assert!(alone.ends_with("there is none, and every page would be open") && !alone.contains("poppy"), "{alone}");
+    let twice = layers("poppy").flag("http.token", "sesame").flag("http.read_token_file", holding("read", "poppy"));
+    let twice = twice.build().unwrap_err().to_string();
+    assert!(twice.ends_with("it is that of `http.read_token_file`") && !twice.contains("poppy"), "{twice}");
+    let lines = layers("poppy\nanemone").flag("http.token", "sesame").build().unwrap_err().to_string();
+    assert!(lines.contains("must be a file with one line of letters") && !lines.contains("poppy"), "{lines}");
     let empty = layers("\n").flag("http.token", "sesame").build().unwrap_err().to_string();
     assert!(empty.contains("`http.metrics_token_file` must be a text that is not empty"), "{empty}");
 }

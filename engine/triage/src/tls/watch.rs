@@ -10,7 +10,7 @@ use crate::clock::now;
 use crate::shutdown::Shutdown;
 
 /// How often it looks.
-const LOOK: Duration = Duration::from_secs(2);
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 /// What the files were at a look: their contents, or why they cannot be read.
 type Sight = Result<Digest, String>;
