@@ -138,6 +138,8 @@ FAULTS = {
         ("prometheus/prometheus.yml", "rule_files:", "rules_files:", "rules_files"),
         ("prometheus/triage.rules.yml", "> 0.5", "> 0.8", "TriageRuleNotEvaluable"),
         ("prometheus/triage.rules.yml", "offset 5m)", "offset)", "triage.rules.yml"),
+        ("prometheus/triage.rules.yml", "> 0.9 * sum(", "> 1.1 * sum(", "a backlog that nobody works off"),
+        ("prometheus/triage.rules.yml", "expr: triage_tokens_refused == 1", "expr: triage_tokens_refused == 0", "TriageTokensRefused"),
         (
             "grafana/dashboards/triage.json",
             "sum(triage_consumer_lag_records)",
