@@ -26,7 +26,7 @@ export OPENSSL_NO_VENDOR = 1
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services services-up services-down run-services chaos servers hospital deploy-check lint fmt rules doc deny check release bench alarm-curve bench-e2e bench-reload bench-restore bench-score bench-store mutants soak wards fuzz datasets model parity parity-models run
+.PHONY: help demo test test-services upgrade-check services-up services-down run-services chaos servers hospital deploy-check lint fmt rules doc deny check release bench alarm-curve bench-e2e bench-reload bench-restore bench-score bench-store mutants soak wards fuzz datasets model parity parity-models run
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,14 @@ test: ## Run all tests that need nothing but this folder
 
 test-services: servers ## Run the tests on Apache Kafka and a MongoDB-wire server (ARGS="--test services")
 	$(SERVERS) $(CARGO) test --package triage --features services $(or $(ARGS),--test sink_suite --test store_services --test services --test encryption_services --test rights --test chaos) -- --nocapture
+
+# The earlier program is built in a checkout of its own, and shares what both are made of.
+upgrade-check: ## Upgrade, back and again: the program of an earlier commit on this one's state (EARLIER=COMMIT)
+	@[ -n "$(EARLIER)" ] || { echo "say which: make upgrade-check EARLIER=COMMIT"; exit 2; }
+	rm -rf target/earlier && git worktree prune && git worktree add --force --detach target/earlier $(EARLIER)
+	cd target/earlier && CARGO_TARGET_DIR=$(abspath $(DEBUG)/..) $(CARGO) build --locked --package triage
+	cp $(DEBUG)/triage target/earlier-triage && git worktree remove --force target/earlier
+	UPGRADE_EARLIER=$(CURDIR)/target/earlier-triage $(CARGO) test --package triage --test upgrade -- --ignored --nocapture an_earlier_program
 
 services-up: servers ## Start Apache Kafka and a MongoDB-wire server, and keep them up
 	$(CARGO) build --package triage --features services --example services

@@ -25,7 +25,7 @@ random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
 new_key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256; }
 
-# A key and a certificate for the host NAME, and for loopback, in one file as Kafka reads them.
+# A key and a certificate for the host NAME, and for loopback, in one file as Kafka and MongoDB read them.
 issue() {
   local key
   key=$(new_key)
@@ -44,7 +44,9 @@ done
 for user in administrator cardiologist emergency-doctor endocrinologist engine engineer gateway lipidologist nurse store; do
   random | make "kafka-$user"
 done
-printf 'mongodb://root:%s@mongodb:27017/?authSource=admin' "$(cat "$folder/mongodb-root")" | make mongodb-root-uri
+# The file of the authority is where containers have it.
+printf 'mongodb://root:%s@mongodb:27017/?authSource=admin&tls=true&tlsCAFile=/run/secrets/authority' \
+  "$(cat "$folder/mongodb-root")" | make mongodb-root-uri
 printf 'mongodb://engine:%s@mongodb:27017/?authSource=Ehealth' "$(cat "$folder/mongodb-engine")" | make mongodb-uri
 
 # Nobody is there (RFC 2606), until the hospital says whom Alertmanager tells.
@@ -52,11 +54,13 @@ for receiver in pager shift switch; do
   printf 'http://%s.invalid/' "$receiver" | make "$receiver-url"
 done
 
-# The authority's key goes into no container. Whoever deletes one of these three files deletes all of them, for new ones.
+# The authority's key goes into no container. Whoever deletes one of these four files deletes all of them, for new ones.
 new_key | make authority-key
 openssl req -x509 -new -key "$folder/authority-key" -subj /CN=hospital -days 3650 | make authority
-if [ ! -s "$folder/kafka-keystore" ]; then
-  keystore=$(issue kafka)
-  printf '%s\n' "$keystore" | make kafka-keystore
-fi
-openssl verify -CAfile "$folder/authority" "$folder/kafka-keystore" >/dev/null
+for host in kafka mongodb; do
+  if [ ! -s "$folder/$host-keystore" ]; then
+    keystore=$(issue "$host")
+    printf '%s\n' "$keystore" | make "$host-keystore"
+  fi
+  openssl verify -CAfile "$folder/authority" -verify_hostname "$host" "$folder/$host-keystore" >/dev/null
+done

@@ -22,6 +22,7 @@ def faults(place):
         return [f"compose.yaml: {error}"]
     found = [*secrets(place, told), *passwords(place, told), *named_in_files(place, told)]
     found += [f"compose.yaml: kafka: {fault}" for fault in of_kafka(told["services"]["kafka"]["environment"])]
+    found += [f"compose.yaml: mongodb: {fault}" for fault in of_mongodb(place, told["services"]["mongodb"])]
     for name, service in told["services"].items():
         if name != "engine" and has_secret(service, "http-token"):
             found.append(f"compose.yaml: {name} has the token that opens everything: `metrics-token` is for reading")
@@ -51,6 +52,10 @@ def of_service(place, told, service):
         for secret in secrets_in(str(value)):
             if not has_secret(service, secret):
                 yield f"`{variable}` names `{secret}`, which the service is not given: add it to its `secrets`"
+    for word in service.get("command", []):
+        for secret in secrets_in(word):
+            if not has_secret(service, secret):
+                yield f"`{word}` names `{secret}`, which the service is not given: add it to its `secrets`"
     if service["image"] == OURS and service.get("command", ["run"])[0] == "run":
         yield from of_engine(place, service)
 
@@ -81,6 +86,15 @@ def of_kafka(variables):
     }.items():
         if variables.get(variable) != value:
             yield f"`{variable}` is to be {value}"
+
+
+def of_mongodb(place, service):
+    """Whoever comes from another container comes encrypted, and the engine looks whose certificate it is."""
+    for word in ("--tlsMode=requireTLS", "--tlsCertificateKeyFile=/run/secrets/mongodb-keystore"):
+        if word not in service.get("command", []):
+            yield f"`{word}` is missing: passwords and documents would go over the network in the clear"
+    if "tls_ca_file" not in place.toml("container.toml")["store"]["mongodb"]:
+        yield "container.toml names no `store.mongodb.tls_ca_file`: the engine would not get in"
 
 
 def of_volume(place, told, source):

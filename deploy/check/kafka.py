@@ -26,7 +26,7 @@ OF_THE_AUTHORIZER = {"allow.everyone.if.no.acl.found", "super.users"}
 # The patients of the gateway's file, one reading each.
 READINGS = 10
 # There is no MongoDB here: documents go to SQLite.
-MONGODB = '[store.mongodb]\nuri_file = "/run/secrets/mongodb-uri"\n'
+MONGODB = '[store.mongodb]\nuri_file = "/run/secrets/mongodb-uri"\ntls_ca_file = "/run/secrets/authority"\n'
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,13 @@ impl Monitor {
         self.records.stuck(worker, stuck, &mut self.findings);
     }
 
+    /// A patient is erased: what was found of them is gone, and not over, which would be told with their id.
+    pub fn forget(&mut self, patient: &str) {
+        self.open.values_mut().for_each(|tally| tally.forget(patient));
+        self.records.forget(patient);
+        self.findings.forget(patient);
+    }
+
     /// What is wrong now.
     pub fn findings(&self) -> &Findings {
         &self.findings

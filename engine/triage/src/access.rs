@@ -12,10 +12,12 @@ pub(crate) const TARGET: &str = "access";
 const SHOWN: usize = 8;
 
 /// One access.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Access {
     /// Who says so, or whose process it is; of a request without a name, how it was let in.
     pub(crate) who: String,
+    /// What the token of a request opens; `none` without one.
+    pub(crate) token: &'static str,
     /// `GET /alerts`, or a command.
     pub(crate) what: String,
     /// Of what: fingerprints of patients, ids of alerts, rules, names of filters.
@@ -29,13 +31,14 @@ pub(crate) struct Access {
 impl Access {
     /// Writes it down.
     pub(crate) fn log(&self) {
-        let Self { who, what, of, from, outcome } = self;
-        tracing::info!(target: TARGET, who, what, of, from, outcome, "access");
+        let Self { who, token, what, of, from, outcome } = self;
+        tracing::info!(target: TARGET, who, token, what, of, from, outcome, "access");
     }
 
     /// The access of a command on this machine.
     pub(crate) fn of_command(what: &str, of: String) -> Self {
-        Self { who: operator(), what: format!("triage {what}"), of, from: "command line".to_owned(), ..Self::default() }
+        let (what, from) = (format!("triage {what}"), "command line".to_owned());
+        Self { who: operator(), token: "none", what, of, from, outcome: String::new() }
     }
 
     /// Writes down what came of it.

@@ -5,6 +5,7 @@ mod keys;
 mod layers;
 mod retention;
 mod secret;
+mod tokens;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub use layers::{ConfigError, Layers};
 pub(crate) use retention::{DAY, needed_by_state};
 pub use retention::{Kept, RetentionConfig};
 pub use secret::Secret;
+pub(crate) use tokens::{Held as HeldTokens, TokenError};
+pub use tokens::{Right, Tokens};
 pub(crate) use webhook::signing_key;
 pub use webhook::{WEBHOOK_KEYS, WebhookConfig, WebhookUrl};
 
@@ -151,10 +154,8 @@ pub struct EngineConfig {
 pub struct HttpConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The bearer token that every endpoint except `/healthz` asks for.
-    pub token: Option<Secret>,
-    /// A bearer token that opens `/metrics` alone.
-    pub metrics_token: Option<Secret>,
+    /// The bearer tokens that every endpoint except `/healthz` asks for.
+    pub tokens: Tokens,
     /// What the web side shows, and whose certificates it asks for; without a certificate it speaks in the clear.
     pub tls: Credentials,
     /// Whom commands trust that ask the web side, and what they show it.
@@ -167,8 +168,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            token: None,
-            metrics_token: None,
+            tokens: Tokens::default(),
             tls: Credentials::new(Use::Http),
             asking: Credentials::new(Use::Asking),
             name: None,
@@ -357,6 +357,6 @@ impl Config {
 
     /// Whether the web side is open to other machines and asks for no token.
     pub fn is_unguarded(&self) -> bool {
-        !self.http.listen.ip().is_loopback() && self.http.token.is_none()
+        !self.http.listen.ip().is_loopback() && self.http.tokens.is_empty()
     }
 }

@@ -12,7 +12,7 @@ use triage_core::diagnostic::Style;
 
 use crate::alerts::{self, Speaker, tombstones};
 use crate::config::Config;
-use crate::http::{BindError, Listening, Site};
+use crate::http::{BindError, Listening, Site, watch_tokens};
 use crate::kafka::properties::{self, PropertyError};
 use crate::kafka::topics::{Layout, TopicError, Topics};
 use crate::metrics::Metrics;
@@ -151,6 +151,9 @@ impl Engine {
         let metrics = Arc::clone(&shared.metrics);
         let tell = move |condition: &Condition| metrics.certificates(condition);
         others.push(watch_certificates(shared.config.credentials(), shared.shutdown.clone(), tell)?);
+        let metrics = Arc::clone(&shared.metrics);
+        let tell = move |refused: bool| metrics.tokens(refused);
+        others.extend(watch_tokens(shared.config.http.tokens.clone(), shared.shutdown.clone(), tell)?);
         let supervised = Arc::clone(&shared);
         let supervisor = named("supervisor".to_owned(), move || supervise(&supervised, folder.as_ref()))?;
         Ok(Self { shared, reloads, address, supervisor, others })

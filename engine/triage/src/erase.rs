@@ -30,7 +30,7 @@ use crate::kafka::topics::{ACKNOWLEDGEMENTS, RESENT_DOCUMENTS, RULE_SETS, SNAPSH
 use crate::published::{self, PublishError};
 use crate::sink::{Sink, Unavailable, Which};
 use crate::store;
-use report::{Collection, Report, Topic};
+use report::{Collection, Report, Topic, Way};
 use survey::Found;
 use whose::{Kind, Whose};
 
@@ -126,18 +126,16 @@ pub(crate) fn erase(config: &Config, order: Order<'_>, tell: &mut dyn FnMut(&str
     }
     // First of all: who cannot remove the documents is not to begin.
     let sink = eraser.sink()?;
-    if eraser.program.keeps_state() {
-        tell("waiting until the engine has judged all readings that are there");
-        eraser.wait_until_judged(&before)?;
-        tell("asking the engine to forget the patient");
-        eraser.forget(order)?;
-    }
+    tell("waiting until the engine has judged all readings that are there");
+    eraser.wait_until_judged(&before)?;
+    tell("asking the engine to forget the patient");
+    eraser.forget(order)?;
     let found = eraser.survey(tell)?;
     let documents = match sink {
         Some(sink) => eraser.remove_documents(sink, &found, tell)?,
         None => BTreeMap::new(),
     };
-    tell("writing tombstones of the patient's alerts");
+    tell("writing tombstones");
     eraser.bury(&found)?;
     eraser.report(&found, documents, true)
 }
@@ -218,6 +216,9 @@ impl<'a> Eraser<'a> {
         let ends: Vec<(&str, i32, i64)> =
             places.iter().map(|place| (ACKNOWLEDGEMENTS, place.partition, place.offset + 1)).collect();
         wait("the engine has not taken up that the patient is to be forgotten", || have_passed(&self.records, &ends))?;
+        if !self.program.keeps_state() {
+            return Ok(());
+        }
         let kept = survey::look(&self.records, &self.whose(), (SNAPSHOTS, Kind::Snapshots), false)?;
         wait("the engine has not written down that it has forgotten the patient", || {
             survey::is_buried(&self.records, &kept)
@@ -252,14 +253,15 @@ impl<'a> Eraser<'a> {
         }
     }
 
-    /// Tombstones under the ids of the patient's alerts; an id names no patient.
+    /// Tombstones under the ids of the patient's alerts; an id names no patient. And of a state that rules of before have left, which
+    /// no engine writes any more.
     fn bury(&self, found: &[Found]) -> Result<(), EraseError> {
         let producer: FutureProducer<Logged, TokioRuntime> =
             properties::speaker(&self.config.kafka).create_with_context(Logged)?;
         let runtime = runtime()?;
-        for found in found.iter().filter(|found| found.kind == Kind::Alerts) {
-            for (partition, id) in found.alive.keys() {
-                let tombstone = FutureRecord::<[u8], [u8]>::to(&found.topic).partition(*partition).key(id.as_slice());
+        for found in found.iter().filter(|found| self.way(found) == Way::Tombstone) {
+            for (partition, key) in found.alive.keys() {
+                let tombstone = FutureRecord::<[u8], [u8]>::to(&found.topic).partition(*partition).key(key.as_slice());
                 let delivery = producer.send_result(tombstone).map_err(|(error, _)| error)?;
                 let delivered = runtime.block_on(delivery).map_err(|_| KafkaError::Canceled)?;
                 delivered.map_err(|(error, _)| error)?;
@@ -268,10 +270,20 @@ impl<'a> Eraser<'a> {
         Ok(())
     }
 
+    /// How what was found goes.
+    fn way(&self, found: &Found) -> Way {
+        match found.kind {
+            Kind::Alerts => Way::Tombstone,
+            Kind::Snapshots if self.program.keeps_state() => Way::Forgotten,
+            Kind::Snapshots => Way::Tombstone,
+            Kind::Readings | Kind::Derived | Kind::Acknowledgements | Kind::Journal => Way::Retention,
+        }
+    }
+
     fn report(&self, found: &[Found], documents: BTreeMap<String, u64>, done: bool) -> Result<Report, EraseError> {
         let names: Vec<String> = found.iter().map(|found| found.topic.clone()).collect();
         let lifetimes = self.topics.lifetimes(self.config, &names)?;
-        let topic = |found: &Found| Topic::new(found, lifetimes[&found.topic], now());
+        let topic = |found: &Found| Topic::new(found, self.way(found), lifetimes[&found.topic], now());
         let collections = documents.into_iter().map(|(name, documents)| Collection { name, documents });
         Ok(Report {
             fingerprint: fingerprint(self.patient),

@@ -5,10 +5,12 @@ mod access;
 mod alerts;
 mod answer;
 mod client;
+mod rotation;
 mod serve;
 
 pub(crate) use answer::Site;
 pub use client::{AskError, ask_check, ask_reload};
 pub(crate) use client::{PATIENCE, QUICK, Question, ask};
+pub(crate) use rotation::watch as watch_tokens;
 pub use serve::BindError;
 pub(crate) use serve::Listening;

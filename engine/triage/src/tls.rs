@@ -19,7 +19,7 @@ pub use material::Material;
 pub(crate) use probe::probe;
 pub(crate) use refusal::{Findings, Refusal};
 pub(crate) use server::Server;
-pub(crate) use watch::{Condition, watch};
+pub(crate) use watch::{Condition, LOOK, watch};
 
 /// What certificates are used for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use triage::config::{Config, KEYS, Layers, WEBHOOK_KEYS};
+use triage::config::{Config, KEYS, Layers, Right, WEBHOOK_KEYS};
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn secrets_are_never_shown() {
     let layers = Layers::new().environment(environment).unwrap();
     assert!(!format!("{layers:?}").contains("hush"));
     let config = layers.build().unwrap();
-    assert_eq!(config.http.token.as_ref().unwrap().expose(), "hush");
+    assert_eq!(config.http.tokens.of(Right::Everything).unwrap().expose(), "hush");
     assert!(!format!("{config:?}").contains("hush"));
     assert!(!refusal("[http]\ntoken = 'hush").contains("hush"));
 }
@@ -93,6 +93,16 @@ fn a_secret_in_a_file_that_others_see_is_refused_with_its_place() {
         ("[kafka.properties]\nsasl.password = 'hush'", "name that by `kafka.sasl_password_file`"),
         ("[store.mongodb]\nuri = 'mongodb://engine:hush@host/'", "name that by `store.mongodb.uri_file`"),
         ("[webhook.stroke]\nsecret = 'hush'", "name that by `webhook.stroke.secret_file`"),
+        (
+            "[webhook.stroke]\nurl = 'https://eve:hush@pager/'",
+            "triage.toml: `webhook.stroke.url` is a secret, and others see it wherever this file is kept, copied or shown: put it into \
+             a file that only the engine reads and name that by `webhook.stroke.url_file`, or set `TRIAGE_WEBHOOK_STROKE_URL`",
+        ),
+        ("[webhook.stroke]\nurl = 'https://pager/alerts?key=hush'", "name that by `webhook.stroke.url_file`"),
+        (
+            "[webhook.stroke]\nurl = 'https://hooks.slack.example/services/T000/B000/hushHUSH0123456789hush'",
+            "name that by `webhook.stroke.url_file`",
+        ),
         (
             "[kafka.properties]\nssl.key.password = 'hush'",
             "put it into a file that only the engine reads and name that by `kafka.ssl_key_password_file`",
@@ -116,9 +126,11 @@ fn a_secret_in_place_of_its_file_is_not_shown() {
     for key in [
         "http.token_file",
         "http.metrics_token_file",
+        "http.operate_token_file",
         "kafka.sasl_password_file",
         "store.mongodb.uri_file",
         "webhook.stroke.secret_file",
+        "webhook.stroke.url_file",
     ] {
         let refused = Layers::new().flag(key, "hush").build().unwrap_err().to_string();
         assert_eq!((refused.contains("must be a file"), refused.contains("hush")), (true, false), "{refused}");
@@ -143,7 +155,7 @@ fn secrets_come_from_files() {
         .flag("store.sasl_password_file", holding("store", "hushed\n"))
         .flag("store.mongodb.uri_file", holding("uri", uri));
     let config = layers.build().unwrap();
-    assert_eq!(config.http.token.as_ref().unwrap().expose(), "sesame");
+    assert_eq!(config.http.tokens.of(Right::Everything).unwrap().expose(), "sesame");
     assert_eq!(config.kafka.properties["sasl.password"].expose(), "hush hush");
     assert_eq!(config.store.mongodb.uri.as_ref().unwrap().expose(), uri);
     let login = |name| config.kafka_of_store().properties[name].expose().to_owned();
@@ -176,12 +188,17 @@ fn the_token_of_metrics_is_another_than_that_of_everything() {
     };
     let layers = |text| Layers::new().flag("http.metrics_token_file", holding("metrics", text));
     let config = layers("poppy\n").flag("http.token", "sesame").build().unwrap();
-    assert_eq!(config.http.metrics_token.as_ref().unwrap().expose(), "poppy");
+    assert_eq!(config.http.tokens.of(Right::Metrics).unwrap().expose(), "poppy");
     assert!(!format!("{config:?}").contains("poppy"));
     let same = layers("sesame").flag("http.token_file", holding("token", "sesame\n")).build().unwrap_err().to_string();
     assert!(same.ends_with("in `http.token_file`: they are the same") && !same.contains("sesame"), "{same}");
     let alone = layers("poppy").build().unwrap_err().to_string();
     assert!(alone.ends_with("there is none, and every page would be open") && !alone.contains("poppy"), "{alone}");
+    let twice = layers("poppy").flag("http.token", "sesame").flag("http.read_token_file", holding("read", "poppy"));
+    let twice = twice.build().unwrap_err().to_string();
+    assert!(twice.ends_with("it is that of `http.read_token_file`") && !twice.contains("poppy"), "{twice}");
+    let lines = layers("poppy\nanemone").flag("http.token", "sesame").build().unwrap_err().to_string();
+    assert!(lines.contains("must be a file with one line of letters") && !lines.contains("poppy"), "{lines}");
     let empty = layers("\n").flag("http.token", "sesame").build().unwrap_err().to_string();
     assert!(empty.contains("`http.metrics_token_file` must be a text that is not empty"), "{empty}");
 }
@@ -289,6 +306,30 @@ fn webhooks_are_said_by_topic() {
     let of = |topic: &str| (config.webhooks[topic].timeout, config.webhooks[topic].give_up_after);
     assert_eq!(of("stroke"), (Duration::from_secs(15), Duration::from_hours(1)));
     assert_eq!(of("ward.A"), (Duration::from_secs(2), Duration::from_mins(10)));
+}
+
+#[test]
+fn the_address_of_a_webhook_comes_from_a_file_or_the_environment() {
+    let (folder, path) = file("[webhook.stroke]\nsecret = ''\n[webhook.vitals]\nsecret = ''\n");
+    let address = folder.path().join("address");
+    std::fs::write(&address, "https://pager/hush?key=hush\n").unwrap();
+    let secret = "hush hush hush hush hush hush";
+    let environment = variables(&[
+        ("TRIAGE_WEBHOOK_STROKE_SECRET", secret),
+        ("TRIAGE_WEBHOOK_STROKE_URL", "https://pager/hush?key=hush"),
+        ("TRIAGE_WEBHOOK_VITALS_SECRET", secret),
+        ("TRIAGE_WEBHOOK_VITALS_URL_FILE", address.to_str().unwrap()),
+    ]);
+    let config = Layers::new().file(&path).unwrap().environment(environment).unwrap().build().unwrap();
+    let url = |topic: &str| config.webhooks[topic].url.clone().unwrap();
+    assert_eq!(url("stroke").expose(), "https://pager/hush?key=hush");
+    assert_eq!(url("vitals"), url("stroke"));
+    assert!(!format!("{config:?}").contains("hush"));
+    // There is nowhere for a user and a password in a delivery.
+    std::fs::write(&address, "https://eve:hush@pager/").unwrap();
+    let layers = Layers::new().flag("webhook.vitals.url_file", address.to_str().unwrap());
+    let refused = layers.build().unwrap_err().to_string();
+    assert!(refused.contains("without user and password") && !refused.contains("hush"), "{refused}");
 }
 
 #[test]

@@ -58,6 +58,27 @@ impl Hospital {
         producer.flush();
     }
 
+    /// Readings at these minutes of a stream's time that has gone for long, and no other of the patient: those of a block of ten
+    /// minutes together, and the next when they are judged.
+    fn send_at(&self, patient: &str, blocks: &[&[i64]]) {
+        let (producer, mut sent) = (self.bed.producer(), 0);
+        for minutes in blocks {
+            for minute in *minutes {
+                let ts = 1_700_000_400_000 + minute * 60_000;
+                producer.raw(0, Some(patient.as_bytes()), Some(format!("{{\"ts\":{ts},\"v\":1}}").as_bytes()));
+            }
+            producer.flush();
+            sent += minutes.len() as u64;
+            self.wait_for_documents(patient, &[("readings", sent)]);
+        }
+    }
+
+    fn erase(&self, patient: &str) {
+        let (code, _, told) =
+            self.triage(&["erase", patient, "--yes", "--by", "eve", "--why", "asked for", "--watched"]);
+        assert_eq!(code, 0, "{told}");
+    }
+
     fn documents(&self, patient: &str) -> BTreeMap<String, u64> {
         if !self.sqlite().exists() {
             return BTreeMap::new();
@@ -157,6 +178,54 @@ fn a_patient_is_erased_and_does_not_come_back() {
     assert!(accesses.iter().all(|line| line["what"] == "triage erase" && line["of"] == accesses[0]["of"]));
     let log = std::fs::read_to_string(hospital.access()).unwrap();
     assert!(!log.contains("secret-1"), "{log}");
+}
+
+#[test]
+fn a_patient_is_erased_under_rules_without_state_and_does_not_come_back() {
+    let hospital = Hospital::new();
+    hospital.bed.write("b.rules", "every.one when v is known\nhigh.big when v > 100 alert high \"{v}\" each reading\n");
+    let engine = hospital.start();
+    hospital.send("secret-1", &[110, 50]);
+    hospital.send("p2", &[110]);
+    hospital.wait_for_documents("secret-1", &[("high", 1), ("high_alerts", 1), ("readings", 2)]);
+    hospital.wait_for_documents("p2", &[("high", 1), ("high_alerts", 1), ("readings", 1)]);
+    hospital.erase("secret-1");
+    assert_eq!(hospital.documents("secret-1"), BTreeMap::new());
+    stop(engine);
+    std::fs::remove_file(hospital.sqlite()).unwrap();
+    let mut config = hospital.bed.layers(1).flag("store.sqlite", path(&hospital.sqlite())).build().unwrap();
+    config.store.rebuild = true;
+    let engine = Engine::start(config, triage::shutdown::Shutdown::new()).unwrap();
+    hospital.wait_for_documents("p2", &[("high", 1), ("high_alerts", 1), ("readings", 1)]);
+    assert_eq!(hospital.documents("secret-1"), BTreeMap::new());
+    stop(engine);
+}
+
+/// The clock of a device is off; the alert that says so ends in the block after, with the patient's id.
+#[test]
+fn an_open_technical_alert_of_an_erased_patient_is_taken_away_and_not_resolved() {
+    const TECHNICAL: &str = "alerts.technical";
+    let hospital = Hospital::new();
+    let engine = hospital.start();
+    hospital.send_at("secret-1", &[&[0], &[10, 11, 12], &[20]]);
+    let of = |patient: &str| {
+        let alerts = hospital.bed.read(TECHNICAL, 0).into_iter().filter(|alert| alert.value.is_some());
+        alerts.filter(|alert| alert.json()["patient"] == patient).collect::<Vec<_>>()
+    };
+    wait_for("the alert", || !of("secret-1").is_empty());
+    let raised = of("secret-1").remove(0);
+    assert_eq!(raised.json()["state"], "raised");
+    hospital.erase("secret-1");
+    wait_for("its tombstone", || {
+        hospital.bed.read(TECHNICAL, 0).iter().any(|alert| alert.key == raised.key && alert.value.is_none())
+    });
+    // The block in which it would be over, and one that says of another patient what is told afterwards.
+    hospital.send_at("p2", &[&[30, 31, 32], &[40]]);
+    wait_for("the alert of another", || !of("p2").is_empty());
+    stop(engine);
+    assert_eq!(of("secret-1").len(), 1);
+    let last = hospital.bed.read(TECHNICAL, 0).into_iter().rfind(|alert| alert.key == raised.key).unwrap();
+    assert_eq!(last.value, None);
 }
 
 #[test]

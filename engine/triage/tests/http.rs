@@ -13,7 +13,7 @@ use std::net::TcpListener;
 
 use bed::{Bed, stop, wait_for};
 use serde_json::Value;
-use triage::config::{HttpConfig, Secret};
+use triage::config::{HttpConfig, Secret, Tokens};
 use triage::http::{AskError, ask_reload};
 use triage::reload::ReloadOutcome;
 use web::{ask, say, send};
@@ -61,10 +61,9 @@ fn a_token_is_asked_for_everywhere_but_at_healthz() {
     }
     assert_eq!(say(address, "/alerts/acknowledge", "{}").0, 401);
     assert_eq!(say(address, "/alerts/pause", "{}").0, 401);
-    let engine_with =
-        |token: Option<&str>| HttpConfig { listen: address, token: token.map(Secret::new), ..HttpConfig::default() };
-    assert!(matches!(ask_reload(&engine_with(None)), Err(AskError::Token(_))));
-    let outcome = ask_reload(&engine_with(Some("sesame"))).unwrap();
+    let engine_with = |tokens: Tokens| HttpConfig { listen: address, tokens, ..HttpConfig::default() };
+    assert!(matches!(ask_reload(&engine_with(Tokens::default())), Err(AskError::Token(_))));
+    let outcome = ask_reload(&engine_with(Tokens::everything(Secret::new("sesame")))).unwrap();
     assert!(matches!(outcome, ReloadOutcome::Unchanged { .. }));
     stop(engine);
 }
@@ -82,12 +81,89 @@ fn the_token_of_metrics_opens_metrics_alone() {
     let pages = ["/", "/readyz", "/rules", "/alerts", "/metrics/", "/nothing"].map(|path| format!("GET {path}"));
     let posts = ["/reload", "/reload/check", "/alerts/acknowledge", "/alerts/pause"].map(|path| format!("POST {path}"));
     for request in pages.iter().chain(&posts) {
-        assert_eq!((status(request, "poppy"), status(request, "sesame") == 401), (401, false), "{request}");
+        let refused = [401, 403].contains(&status(request, "sesame"));
+        assert_eq!((status(request, "poppy"), refused), (403, false), "{request}");
     }
     for request in ["GET /metrics", "HEAD /metrics"] {
         assert_eq!((status(request, "poppy"), status(request, "sesame"), status(request, "popp")), (200, 200, 401));
     }
     assert_eq!((status("POST /metrics", "poppy"), ask(address, "GET /metrics", "").0), (405, 401));
+    stop(engine);
+}
+
+#[test]
+fn the_token_of_a_right_opens_its_pages_and_no_others() {
+    let bed = Bed::new(1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut layers = bed.layers(1).flag("http.token", "sesame");
+    for right in ["read", "acknowledge", "operate"] {
+        let file = folder.path().join(right);
+        std::fs::write(&file, format!("the {right} token\n")).unwrap();
+        layers = layers.flag(&format!("http.{right}_token_file"), file.display().to_string());
+    }
+    let engine = bed.start_with(layers);
+    let address = engine.address();
+    let opens = |request: &str, right: &str| {
+        let (status, ..) = ask(address, request, &format!("Authorization: Bearer the {right} token\r\n"));
+        assert_ne!(status, 401, "{request}");
+        status != 403
+    };
+    for (request, rights) in [
+        ("GET /", [true, false, false]),
+        ("GET /metrics", [false, false, false]),
+        ("GET /readyz", [true, false, true]),
+        ("GET /rules", [true, false, true]),
+        ("GET /alerts", [true, true, false]),
+        ("GET /nothing", [false, false, false]),
+        ("POST /reload", [false, false, true]),
+        ("POST /reload/check", [false, false, true]),
+        ("POST /alerts/acknowledge", [false, true, false]),
+        ("POST /alerts/pause", [false, true, false]),
+    ] {
+        assert_eq!(["read", "acknowledge", "operate"].map(|right| opens(request, right)), rights, "{request}");
+    }
+    let tokens = Tokens::everything(Secret::new("the read token"));
+    let refused = ask_reload(&HttpConfig { listen: address, tokens, ..HttpConfig::default() });
+    assert!(matches!(refused, Err(AskError::Right(_))), "{refused:?}");
+    stop(engine);
+}
+
+/// A token that somebody knows who is not to have it is another within seconds, and no alarm stops for it.
+#[test]
+fn a_new_token_is_taken_up_without_a_restart_and_none_that_cannot_be_used() {
+    let bed = Bed::new(1);
+    let folder = tempfile::tempdir().unwrap();
+    let named = |name: &str| folder.path().join(name);
+    std::fs::write(named("token"), "sesame\n").unwrap();
+    std::fs::write(named("read"), "poppy\n").unwrap();
+    let layers = bed.layers(1).flag("http.token_file", named("token").display().to_string());
+    let engine = bed.start_with(layers.flag("http.read_token_file", named("read").display().to_string()));
+    let address = engine.address();
+    let opens = |token: &str| ask(address, "GET /readyz", &format!("Authorization: Bearer {token}\r\n")).0 != 401;
+    assert!(opens("sesame") && opens("poppy") && !opens("thistle"));
+    let is_refused = || {
+        let metrics = String::from_utf8(engine.metrics().render().unwrap()).unwrap();
+        metrics.contains("triage_tokens_refused 1\n")
+    };
+
+    std::fs::write(named("token"), "thistle\n").unwrap();
+    wait_for("the new token", || opens("thistle"));
+    assert!(!opens("sesame") && opens("poppy") && !is_refused());
+
+    // Nothing, garbage, two lines, and one that would open more than it does.
+    for wrong in [&b""[..], b"\xff\xfe", b"a\nb", b"poppy"] {
+        std::fs::write(named("token"), wrong).unwrap();
+        wait_for("what cannot be used to be told", is_refused);
+        assert!(opens("thistle") && opens("poppy"), "{wrong:?}");
+        std::fs::write(named("token"), "thistle").unwrap();
+        wait_for("the end of that", || !is_refused());
+    }
+    std::fs::remove_file(named("token")).unwrap();
+    wait_for("the file that is gone to be told", is_refused);
+    assert!(opens("thistle"));
+    std::fs::write(named("token"), "clover").unwrap();
+    wait_for("the next token", || opens("clover"));
+    assert!(!opens("thistle") && opens("poppy"));
     stop(engine);
 }
 

@@ -189,6 +189,116 @@ fn a_store_is_rebuilt_from_its_topics() {
     }
 }
 
+const EPISODES: &str = "stream research { patient: text key ts: time event trestbps: int 30..300 }
+topic stroke { fields trestbps store stroke notify \"doctor\" }
+stroke.high when trestbps > 140 alert high \"BP {trestbps}\" repeat every 1m
+";
+
+/// A record of a topic: key, value, Kafka time.
+type Kept = (Vec<u8>, Option<Vec<u8>>, i64);
+
+impl Place {
+    /// Readings of patients at minutes of one day.
+    fn measure(&self, measured: &[(&str, u64, u32)]) {
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
+        for (patient, minute, trestbps) in measured {
+            let ts = 1_700_000_000_000 + minute * 60_000;
+            let value = format!(r#"{{"patient":"{patient}","ts":{ts},"trestbps":{trestbps}}}"#);
+            let record = BaseRecord::to("research").key(*patient).payload(&value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
+    /// All that is on a topic of one partition.
+    fn read(&self, topic: &str) -> Vec<Kept> {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &self.broker).set("group.id", "test").set("enable.partition.eof", "true");
+        let reader: BaseConsumer = client.create().unwrap();
+        let mut from = rdkafka::TopicPartitionList::new();
+        from.add_partition_offset(topic, 0, rdkafka::Offset::Beginning).unwrap();
+        reader.assign(&from).unwrap();
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let mut found = Vec::new();
+        loop {
+            assert!(Instant::now() < deadline, "{topic} is not read to its end");
+            match reader.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    let key = message.key().unwrap_or_default().to_vec();
+                    found.push((key, message.payload().map(<[u8]>::to_vec), message.timestamp().to_millis().unwrap()));
+                }
+                Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => return found,
+                Some(Err(_)) | None => {}
+            }
+        }
+    }
+
+    fn keep(&self, topic: &str, records: &[Kept]) {
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
+        for (key, value, time) in records {
+            let record = BaseRecord::<[u8], [u8]>::to(topic).key(key).timestamp(*time);
+            let record = BaseRecord { payload: value.as_deref(), ..record };
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
+    /// The alerts that are stored, by their ids.
+    fn alerts(&self) -> BTreeMap<String, String> {
+        let stored = rusqlite::Connection::open(self.sqlite()).unwrap();
+        let mut select = stored.prepare("SELECT _id, document FROM stroke_alerts").unwrap();
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+}
+
+/// What the broker's cleaner leaves of a topic of alerts: of what is older than the compaction lag the last state of each episode, or
+/// nothing where a tombstone came; all of the rest.
+#[test]
+fn a_rebuild_from_a_compacted_topic_has_the_last_state_of_old_alerts_and_every_state_of_others() {
+    let place = Place::new();
+    place.rules(EPISODES);
+    let engine = place.start("store");
+    // Old: one that is over, one that is open and was repeated, one that was closed so long ago that it has a tombstone. Young: one of each state.
+    place.measure(&[("closed", 0, 150), ("open", 0, 150), ("buried", 0, 150), ("buried", 1, 100), ("open", 2, 160)]);
+    place.measure(&[("closed", 3, 110), ("young", 4, 170), ("young", 6, 180), ("young", 7, 120)]);
+    place.wait_for(&[("stroke", 6), ("stroke_alerts", 9)]);
+    let (before, all) = (place.alerts(), place.read("alerts.stroke"));
+    end(engine);
+    let of = |patient: &str, record: &Kept| {
+        let value: serde_json::Value = serde_json::from_slice(record.1.as_deref().unwrap()).unwrap();
+        value["patient"] == patient
+    };
+    let last = |patient: &str| all.iter().rfind(|record| of(patient, record)).unwrap().clone();
+    let tombstone = (last("buried").0, None, last("buried").2);
+    let mut left = vec![last("open"), last("closed"), tombstone];
+    left.extend(all.iter().filter(|record| of("young", record)).cloned());
+
+    let after = Place::new();
+    after.rules(EPISODES);
+    end(after.start("store"));
+    after.keep("alerts.stroke", &left);
+    let _ = std::fs::remove_file(after.sqlite());
+    let mut config = after.config("store");
+    config.store.rebuild = true;
+    let engine = Engine::start(config, Shutdown::new()).unwrap();
+    wait_until_committed(&after, "store", &["alerts.stroke"]);
+    end(engine);
+
+    let states = |alerts: &BTreeMap<String, String>| {
+        let state = |id: &String| id.rsplit('/').nth(1).unwrap().to_owned();
+        let mut states: Vec<String> = alerts.keys().map(state).collect();
+        states.sort();
+        states
+    };
+    let rebuilt = after.alerts();
+    assert_eq!(states(&rebuilt), ["raised", "repeated", "repeated", "resolved", "resolved"]);
+    for (id, document) in &rebuilt {
+        assert_eq!(before.get(id), Some(document), "{id} is what it was");
+    }
+    assert_eq!(states(&before).len(), 9);
+    assert_eq!(after.end_of("dead-letters"), 0);
+}
+
 #[test]
 fn a_reload_brings_a_new_topic_in_from_its_beginning() {
     let place = Place::new();

@@ -54,6 +54,11 @@ impl Findings {
         self.open.retain(|(of, subject), _| *of != rule || keep(subject));
     }
 
+    /// What concerns a patient who is erased is found no longer.
+    pub fn forget(&mut self, patient: &str) {
+        self.open.retain(|_, finding| finding.patient.as_deref() != Some(patient));
+    }
+
     /// Adds all of `others`.
     pub fn extend(&mut self, others: &Findings) {
         self.open.extend(others.open.iter().map(|(key, finding)| (key.clone(), finding.clone())));

@@ -118,6 +118,20 @@ impl Observer {
         self.stuck.clear();
     }
 
+    /// A patient is erased: nothing is known of them from now on, and what was found is told no more. The place stays empty
+    /// until the end of the day.
+    pub fn forget(&mut self, patient: &str) {
+        self.closed.iter_mut().for_each(|tally| tally.forget(patient));
+        let stuck = self.stuck.len();
+        self.stuck.retain(|(of, _), _| **of != *patient);
+        self.stuck_changed |= self.stuck.len() != stuck;
+        let Some(place) = self.index.remove(patient) else { return };
+        self.heard.retain(|heard| *heard != place);
+        let (place, measures) = (place as usize, self.measures.len());
+        self.patients[place] = Patient::new("", self.fields, self.rules);
+        self.runs[place * measures..(place + 1) * measures].fill(Run::default());
+    }
+
     /// Looks at the batch that was judged last: `records` are those of that step, at most [`Program::MAX_BATCH`]. Readings that
     /// are judged again after an abort are seen twice, which changes bits and runs of values no more than once.
     pub fn observe(&mut self, program: &Program, records: &[Record<'_>], limits: &Limits, workspace: &Workspace) {

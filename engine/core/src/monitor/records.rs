@@ -115,6 +115,11 @@ impl Records {
         }
     }
 
+    /// A patient is erased.
+    pub(super) fn forget(&mut self, patient: &str) {
+        self.stuck.values_mut().for_each(|stuck| drop(stuck.remove(patient)));
+    }
+
     pub(super) fn stuck(&mut self, worker: usize, stuck: &[Stuck], findings: &mut Findings) {
         let mut now: BTreeMap<Box<str>, Finding> = BTreeMap::new();
         for one in stuck {

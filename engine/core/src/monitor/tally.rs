@@ -74,6 +74,11 @@ impl Tally {
         }
     }
 
+    /// A patient is erased.
+    pub(super) fn forget(&mut self, patient: &str) {
+        self.clocks.named.remove(patient);
+    }
+
     /// Adds what another worker saw in the same block, by the same rule set.
     pub(super) fn add(&mut self, other: &Tally) {
         add_counts(&mut self.gone, &other.gone);

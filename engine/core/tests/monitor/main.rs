@@ -65,6 +65,19 @@ fn a_stuck_device_names_its_patient_and_is_over_when_it_moves() {
 }
 
 #[test]
+fn what_was_found_of_a_patient_who_is_erased_is_gone_and_does_not_come_back() {
+    let erased_s = BEGINS_S + 1_500;
+    let ward = Ward::new(7).erasing_at(erased_s, "p3");
+    let found = ward.run(BEGINS_S + 2 * 3_600, BEGINS_S, Fault::Stuck { for_s: 1_600 });
+    let (finding, after_s) = the(&found, "technical.stuck_value");
+    assert!(finding.subject == "p3" && after_s <= 1_200, "{finding:?}");
+    assert_eq!((finding.resolved_s, found.len()), (Some(erased_s), 1), "{found:#?}");
+    let ward = Ward::new(7).erasing_at(erased_s, "p0");
+    let found = ward.run(erased_s + 30, BEGINS_S, Fault::Clocks { patients: 1, by_s: -90 });
+    assert_eq!(the(&found, "technical.clock_skew").0.resolved_s, Some(erased_s));
+}
+
+#[test]
 fn a_sensor_that_is_off_is_no_fault_of_the_system() {
     assert_eq!(found(Fault::SensorsOff { patients: 3 }), []);
 }

@@ -75,6 +75,7 @@ pub(crate) struct Ward {
     random: u64,
     workers: usize,
     reload_s: Option<i64>,
+    erase_s: Option<(i64, &'static str)>,
     /// By patient: where bp and temp are.
     values: Vec<(f64, f64)>,
 }
@@ -91,7 +92,7 @@ impl Ward {
         let files = [SourceFile { path: "ward.rules".to_owned(), text: RULES.to_owned() }];
         let program = compile(&files, &NoModels).unwrap().0;
         let values = vec![(120.0, 37.0); PATIENTS];
-        Self { program, random: seed, workers: 1, reload_s: None, values }
+        Self { program, random: seed, workers: 1, reload_s: None, erase_s: None, values }
     }
 
     pub(crate) fn with_workers(mut self, workers: usize) -> Self {
@@ -101,6 +102,11 @@ impl Ward {
 
     pub(crate) fn reloading_at(mut self, second: i64) -> Self {
         self.reload_s = Some(second);
+        self
+    }
+
+    pub(crate) fn erasing_at(mut self, second: i64, patient: &'static str) -> Self {
+        self.erase_s = Some((second, patient));
         self
     }
 
@@ -135,6 +141,10 @@ impl Ward {
                 if let Some(stuck) = worker.observer.stuck() {
                     monitor.stuck(number, &stuck);
                 }
+            }
+            if let Some((_, patient)) = self.erase_s.filter(|(at, _)| (*at..*at + EVERY_S).contains(&second)) {
+                workers.iter_mut().for_each(|worker| worker.observer.forget(patient));
+                monitor.forget(patient);
             }
             note(&monitor, second, &mut found);
         }

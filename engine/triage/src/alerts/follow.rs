@@ -223,6 +223,7 @@ fn take(shared: &Shared, message: &BorrowedMessage<'_>) {
         }
         if let Some(patient) = read_erasure(&word, &LIMITS_OF_WORDS) {
             shared.alerts.erase(partition, &patient);
+            shared.technical.heard_of_erasure((partition, message.offset()), patient);
         }
         return;
     };

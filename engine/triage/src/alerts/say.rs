@@ -91,7 +91,7 @@ impl Speaker {
         let asked = tokio::task::spawn_blocking(move || partitions(&*producer.get()?)).await;
         match asked {
             Ok(Ok(0)) => Err(Refusal::Conflict(format!(
-                "there is no topic `{ACKNOWLEDGEMENTS}`: the rules that run keep no episodes"
+                "there is no topic `{ACKNOWLEDGEMENTS}`, or this user may not see it: an engine makes it when it starts"
             ))),
             Ok(Ok(partitions)) => Ok(partitions),
             Ok(Err(error)) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mongodb::options::{ConnectionString, Tls};
 
 use super::retention::{DAY, kept};
-use super::{Config, LogFormat, Secret, SecurityProtocol};
+use super::{Config, LogFormat, Right, Secret, SecurityProtocol};
 use crate::tls::Part;
 
 /// One key of the configuration, or of a section `T` of it that is there more than once.
@@ -167,19 +167,35 @@ pub static KEYS: &[Key] = &[
         },
     ),
     key("http.token", "", "the bearer token that every endpoint except `/healthz` asks for", |config, text| {
-        config.http.token = optional(text).map(Secret::new);
+        config.http.tokens.set(Right::Everything, optional(text).map(Secret::new));
         Ok(())
     }),
     key("http.token_file", "", "a file that holds the token", |config, text| {
-        let Some(token) = token_of(text)? else { return Ok(()) };
-        config.http.token = Some(token);
-        Ok(())
+        if text.is_empty() { Ok(()) } else { config.http.tokens.name(Right::Everything, text) }
     }),
     key(
         "http.metrics_token_file",
         "",
         "a file that holds another token, which opens `/metrics` alone: for Prometheus",
-        |config, text| token_of(text).map(|token| config.http.metrics_token = token),
+        |config, text| role(config, Right::Metrics, text),
+    ),
+    key(
+        "http.read_token_file",
+        "",
+        "a file that holds another token, which opens what can be looked at: `/alerts`, `/readyz`, `/rules` and `/`",
+        |config, text| role(config, Right::Read, text),
+    ),
+    key(
+        "http.acknowledge_token_file",
+        "",
+        "a file that holds another token, which opens acknowledging and pausing, and `/alerts`",
+        |config, text| role(config, Right::Acknowledge, text),
+    ),
+    key(
+        "http.operate_token_file",
+        "",
+        "a file that holds another token, which opens `/reload` and `/reload/check`, `/readyz` and `/rules`",
+        |config, text| role(config, Right::Operate, text),
     ),
     key(
         "http.tls_certificate_file",
@@ -424,10 +440,13 @@ fn optional(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The token in a file, if one is named.
-fn token_of(path: &str) -> Result<Option<Secret>, String> {
-    let Some(path) = optional(path) else { return Ok(None) };
-    secret_of(&path).and_then(|token| required(&token)).map(|token| Some(Secret::new(token)))
+/// The file of a token that opens that alone, or none.
+fn role(config: &mut Config, right: Right, path: &str) -> Result<(), String> {
+    if path.is_empty() {
+        config.http.tokens.set(right, None);
+        return Ok(());
+    }
+    config.http.tokens.name(right, path)
 }
 
 /// What a file holds, without the line's end.

@@ -6,7 +6,7 @@ use triage_core::diagnostic::nearest;
 
 use super::keys::{KEYS, PROPERTIES};
 use super::webhook::{WEBHOOK, WEBHOOK_KEYS, WebhookConfig};
-use super::{Config, HttpConfig, Secret, secret};
+use super::{Config, Secret, secret};
 use crate::tls::{Credentials, Part, Use};
 
 /// What is wrong with a configuration. No variant shows a secret.
@@ -84,11 +84,9 @@ pub enum ConfigError {
     /// A name without a password, or the other way round.
     #[error("`store.sasl_username` and `store.sasl_password_file` go together: set both, or neither")]
     HalfAUser,
-    /// The token for metrics opens everything, or nothing does.
-    #[error(
-        "`http.metrics_token_file` needs another token beside it that opens the other pages, in `http.token_file`: {0}"
-    )]
-    MetricsToken(&'static str),
+    /// A token that opens little opens everything, or nothing opens the rest.
+    #[error("{0}")]
+    Tokens(String),
     /// A certificate, or what belongs to it, is missing.
     #[error("`{set}` needs `{missing}` beside it")]
     HalfACertificate {
@@ -193,7 +191,7 @@ impl Layers {
         if config.store.sasl_username.is_some() != config.store.sasl_password.is_some() {
             return Err(ConfigError::HalfAUser);
         }
-        check_tokens(&config.http)?;
+        config.http.tokens.check().map_err(|error| ConfigError::Tokens(error.to_string()))?;
         check_certificates(&config)?;
         if let Some((key, least)) = config.retention.fault(config.engine.snapshot_age) {
             return Err(ConfigError::ShortRetention { key, least });
@@ -286,15 +284,6 @@ impl Setting {
     fn shown(&self, is_secret: bool) -> &str {
         let is_hidden = is_secret || (self.path.ends_with("_file") && !secret::is_a_place(&self.text));
         if is_hidden { "" } else { &self.text }
-    }
-}
-
-/// Whoever reads metrics is to do nothing else.
-fn check_tokens(http: &HttpConfig) -> Result<(), ConfigError> {
-    match (&http.token, &http.metrics_token) {
-        (None, Some(_)) => Err(ConfigError::MetricsToken("there is none, and every page would be open")),
-        (Some(token), Some(of_metrics)) if token == of_metrics => Err(ConfigError::MetricsToken("they are the same")),
-        _ => Ok(()),
     }
 }
 

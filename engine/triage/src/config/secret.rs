@@ -6,6 +6,7 @@ use std::path::Path;
 use mongodb::options::ConnectionString;
 
 use super::keys::PROPERTIES;
+use super::webhook::{WEBHOOK, bears_token};
 
 /// A text that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -52,7 +53,8 @@ pub(super) fn place_of(path: &str, text: &str) -> Option<String> {
         "http.token" => "http.token_file".to_owned(),
         "kafka.properties.sasl.password" => "kafka.sasl_password_file".to_owned(),
         "store.mongodb.uri" if has_password(text) => "store.mongodb.uri_file".to_owned(),
-        _ if path.starts_with("webhook.") && path.ends_with(".secret") => format!("{path}_file"),
+        _ if path.starts_with(WEBHOOK) && path.ends_with(".secret") => format!("{path}_file"),
+        _ if path.starts_with(WEBHOOK) && path.ends_with(".url") && bears_token(text) => format!("{path}_file"),
         _ if path.strip_prefix(PROPERTIES).is_some_and(|property| SECRET_PROPERTIES.contains(&property)) => {
             return Some(format!("set the variable `{variable}`"));
         }
@@ -84,6 +86,8 @@ mod tests {
             ("store.mongodb.uri", "mongodb://engine:sesame@host/", Some("`store.mongodb.uri_file`")),
             ("store.mongodb.uri", "mongodb://host:27017/", None),
             ("webhook.ward.A.secret", "sesame", Some("`webhook.ward.A.secret_file`")),
+            ("webhook.ward.A.url", "https://pager/alerts?sesame", Some("`webhook.ward.A.url_file`, or set")),
+            ("webhook.ward.A.url", "https://pager/alerts", None),
             ("kafka.properties.sasl.password", "sesame", Some("`kafka.sasl_password_file`")),
             ("kafka.properties.ssl.key.password", "sesame", Some("`kafka.ssl_key_password_file`")),
             ("kafka.properties.ssl.key.pem", "sesame", Some("`kafka.ssl_key_file`")),

@@ -100,6 +100,12 @@ pub static WEBHOOK_KEYS: &[Key<WebhookConfig>] = &[
             Ok(())
         },
     ),
+    key("url_file", "", "a file that holds that address, if it bears a token", |webhook, text| {
+        if !text.is_empty() {
+            webhook.url = Some(url(&secret_of(text)?)?);
+        }
+        Ok(())
+    }),
     key("secret", "", "what deliveries are signed with: `whsec_` and base64, or a text", |webhook, text| {
         if !text.is_empty() {
             webhook.secret = Some(secret(text)?);
@@ -146,6 +152,24 @@ fn secret(text: &str) -> Result<Secret, String> {
     if signing_key(&secret).is_some() { Ok(secret) } else { Err(A_SECRET.to_owned()) }
 }
 
+/// The fewest letters and digits of a part of a path that is taken for a token, if both are among them: a file's or a folder's name has
+/// words in it.
+const SHORTEST_TOKEN: usize = 20;
+
+/// Whether an address may bear a secret, which is not to stand where others see it: a user, a query, a token in its path.
+pub(super) fn bears_token(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_token = |part: &str| {
+        let has = |is: fn(&u8) -> bool| part.bytes().any(|byte| is(&byte));
+        part.len() >= SHORTEST_TOKEN
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_alphabetic)
+    };
+    authority.contains('@') || rest.contains('?') || path.split('/').any(is_token)
+}
+
 fn url(text: &str) -> Result<WebhookUrl, String> {
     let expected = || "an address such as `https://pager.example/alerts`, without user and password".to_owned();
     let uri: Uri = text.parse().map_err(|_| expected())?;
@@ -167,6 +191,23 @@ mod tests {
         assert_eq!((url("http://[::1]/x").unwrap().host(), url("http://h").unwrap().port()), ("::1", 80));
         for wrong in ["pager", "ftp://h/x", "https://", "https://eve:hush@h/x", "/x", "http://h/a b"] {
             assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_user_a_query_or_a_token_bears_a_secret() {
+        for secret in [
+            "https://eve:hush@pager/alerts",
+            "https://pager?key=hush",
+            "https://pager/alerts?key=hush",
+            "https://hooks.slack.example/services/T00000000/B00000000/hushHUSH0123456789hush",
+        ] {
+            assert!(bears_token(secret), "{secret}");
+        }
+        for open in
+            ["https://pager", "http://[::1]:8080/alerts/ward-7", "https://pager/notifications-of-the-whole-hospital-2"]
+        {
+            assert!(!bears_token(open), "{open}");
         }
     }
 

@@ -60,7 +60,7 @@ pub(crate) fn resend(
     }
     let transactions = if dry_run { None } else { Some(open(config, records.partitions(&stream)?)?) };
     // After the id is taken over: nobody else can send and mark any more.
-    let (marks, erased) = (Marks::read(&records)?, Erased::read(&records, &program)?);
+    let (marks, erased) = (Marks::read(&records)?, Erased::read(&records)?);
     let field = program.key_field().unwrap_or("patient");
     let mut resend = Resend { stream, transactions, report: Report::default(), waiting: Vec::new(), bytes: 0 };
     read_all(&records, DEAD_LETTERS, |message| {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
 use serde_json::Value;
-use triage_core::program::{Program, read_erasure};
+use triage_core::program::read_erasure;
 
 use super::whose::is_value_of;
 use crate::kafka::records::{ReadError, Records, record};
@@ -31,10 +31,10 @@ pub(crate) enum ErasedError {
 pub(crate) struct Erased(BTreeMap<String, i64>);
 
 impl Erased {
-    /// All that is said. A rule set that keeps no state has no such topic.
-    pub(crate) fn read(records: &Records, program: &Program) -> Result<Self, ErasedError> {
+    /// All that is said.
+    pub(crate) fn read(records: &Records) -> Result<Self, ErasedError> {
         let (mut erased, partitions) = (Self::default(), records.partitions(ACKNOWLEDGEMENTS)?);
-        if partitions == 0 && program.keeps_state() {
+        if partitions == 0 {
             return Err(ErasedError::Unseen);
         }
         for partition in 0..partitions {

@@ -5,7 +5,6 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 
 use super::survey::Found;
-use super::whose::Kind;
 use crate::kafka::topics::{Gone, Lifetime};
 use crate::terminal::{printable, time};
 
@@ -56,12 +55,7 @@ pub(crate) enum Way {
 }
 
 impl Topic {
-    pub(crate) fn new(found: &Found, lifetime: Lifetime, now: i64) -> Self {
-        let way = match found.kind {
-            Kind::Alerts => Way::Tombstone,
-            Kind::Snapshots => Way::Forgotten,
-            Kind::Readings | Kind::Derived | Kind::Acknowledgements | Kind::Journal => Way::Retention,
-        };
+    pub(crate) fn new(found: &Found, way: Way, lifetime: Lifetime, now: i64) -> Self {
         let gone = (found.records > 0).then(|| lifetime.gone(found.newest.unwrap_or(now), now));
         Self { name: found.topic.clone(), records: found.records, way, gone }
     }

@@ -7,9 +7,21 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::access::{Access, fingerprint};
+use crate::config::Right;
 
 /// Requests that show or change what is a patient's, or how patients are judged.
 const AUDITED: &[&str] = &["/alerts", "/alerts/acknowledge", "/alerts/pause", "/reload"];
+
+/// By what somebody comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// No token is asked for.
+    Anybody,
+    /// A token that is one of ours.
+    By(Right),
+    /// Without one.
+    Nobody,
+}
 
 /// A request, as far as it is written down.
 #[derive(Debug)]
@@ -29,20 +41,25 @@ impl Asked {
     }
 
     /// `words` is the body of what somebody has said, if it was read.
-    pub(super) fn answered(self, words: &[u8], guarded: bool, status: StatusCode) {
-        if !self.is_audited && status != StatusCode::UNAUTHORIZED {
+    pub(super) fn answered(self, words: &[u8], admitted: Admitted, status: StatusCode) {
+        if !self.is_audited && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return;
         }
         let said: Value = serde_json::from_slice(words).unwrap_or_default();
-        let who = match (said["by"].as_str(), status, guarded) {
-            (_, StatusCode::UNAUTHORIZED, _) => "unknown",
-            (Some(by), ..) => by,
-            (None, _, true) => "token",
-            (None, _, false) => "anybody",
+        let who = match (said["by"].as_str(), admitted) {
+            (_, Admitted::Nobody) => "unknown",
+            (Some(by), _) => by,
+            (None, Admitted::By(_)) => "token",
+            (None, Admitted::Anybody) => "anybody",
+        };
+        let token = match admitted {
+            Admitted::By(right) => right.name(),
+            Admitted::Anybody | Admitted::Nobody => "none",
         };
         let of = if words.is_empty() { self.filters } else { subject(&said) };
         let from = self.from.to_string();
-        Access { who: who.to_owned(), what: self.what, of, from, outcome: status.as_str().to_owned() }.log();
+        let outcome = status.as_str().to_owned();
+        Access { who: who.to_owned(), token, what: self.what, of, from, outcome }.log();
     }
 }
 

@@ -11,10 +11,10 @@ use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMa
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::access::Asked;
+use super::access::{Admitted, Asked};
 use super::alerts;
 use crate::alerts::Speaker;
-use crate::config::Secret;
+use crate::config::Right;
 use crate::reload::{ReloadOutcome, Reloads};
 use crate::shared::Shared;
 
@@ -29,23 +29,32 @@ const TOO_LARGE: &str = "no request here needs a body of more than 64 KiB\n";
 /// The media type in which Prometheus reads.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Every endpoint: method, path, meaning.
-const ENDPOINTS: &[(Method, &str, &str)] = &[
-    (Method::GET, "/", "this page"),
-    (Method::GET, "/metrics", "metrics, for Prometheus"),
-    (Method::GET, "/healthz", "200 while the process lives"),
-    (Method::GET, "/readyz", "200 while every worker judges readings, else 503"),
-    (Method::GET, "/rules", "the rule set that runs, and the last reload"),
-    (Method::POST, "/reload", "read the rules again"),
-    (Method::POST, "/reload/check", "what that would do"),
+/// Every endpoint: method, path, what opens it beside the token that opens everything, meaning. `/healthz` is open to everybody.
+const ENDPOINTS: &[(Method, &str, &[Right], &str)] = &[
+    (Method::GET, "/", &[Right::Read], "this page"),
+    (Method::GET, "/metrics", &[Right::Metrics], "metrics, for Prometheus"),
+    (Method::GET, HEALTH, &[], "200 while the process lives"),
+    (Method::GET, "/readyz", &[Right::Read, Right::Operate], "200 while every worker judges readings, else 503"),
+    (Method::GET, "/rules", &[Right::Read, Right::Operate], "the rule set that runs, and the last reload"),
+    (Method::POST, "/reload", &[Right::Operate], "read the rules again"),
+    (Method::POST, "/reload/check", &[Right::Operate], "what that would do"),
     (
         Method::GET,
         "/alerts",
+        &[Right::Read, Right::Acknowledge],
         "the alerts that are open, in all processes, and pauses; ?priority= topic= patient= state=",
     ),
-    (Method::POST, "/alerts/acknowledge", "{\"id\":…,\"by\":…}"),
-    (Method::POST, "/alerts/pause", "{\"rule\" or \"patient\":…,\"by\":…,\"why\":…,\"until\" or \"for\":…}"),
+    (Method::POST, "/alerts/acknowledge", &[Right::Acknowledge], "{\"id\":…,\"by\":…}"),
+    (
+        Method::POST,
+        "/alerts/pause",
+        &[Right::Acknowledge],
+        "{\"rule\" or \"patient\":…,\"by\":…,\"why\":…,\"until\" or \"for\":…}",
+    ),
 ];
+
+/// The page that nobody needs a token for.
+const HEALTH: &str = "/healthz";
 
 /// What the web side shows.
 #[derive(Debug, Clone)]
@@ -65,8 +74,12 @@ impl Site {
     {
         let asked = Asked::new(request.method(), request.uri(), from);
         let mut words = Bytes::new();
-        let answer = self.answered(request, &mut words).await;
-        asked.answered(&words, self.shared.config.http.token.is_some(), answer.status());
+        let admitted = self.admit(request.headers());
+        let answer = match self.refusal(request.uri().path(), admitted) {
+            Some(refusal) => refusal,
+            None => self.answered(request, &mut words).await,
+        };
+        asked.answered(&words, admitted, answer.status());
         answer
     }
 
@@ -77,12 +90,7 @@ impl Site {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let path = request.uri().path();
-        if path != "/healthz" && !self.is_allowed(path, request.headers()) {
-            let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
-            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            return answer;
-        }
-        let Some((method, ..)) = ENDPOINTS.iter().find(|(_, known, _)| *known == path) else {
+        let Some((method, ..)) = ENDPOINTS.iter().find(|(_, known, ..)| *known == path) else {
             return plain(StatusCode::NOT_FOUND, "no such page; `/` lists them\n");
         };
         if request.method() != method && !(request.method() == Method::HEAD && method == Method::GET) {
@@ -111,7 +119,7 @@ impl Site {
     async fn page(&self, path: &str) -> Answer {
         match path {
             "/" => plain(StatusCode::OK, &index()),
-            "/healthz" => plain(StatusCode::OK, "ok\n"),
+            HEALTH => plain(StatusCode::OK, "ok\n"),
             "/metrics" => self.metrics(),
             "/readyz" => self.ready(),
             "/rules" => as_json(StatusCode::OK, &self.rules()),
@@ -120,13 +128,33 @@ impl Site {
         }
     }
 
-    /// One token opens every page, the other `/metrics` alone.
-    fn is_allowed(&self, path: &str, headers: &HeaderMap) -> bool {
-        let http = &self.shared.config.http;
-        let Some(token) = &http.token else { return true };
-        let of_metrics = http.metrics_token.as_ref().filter(|_| path == "/metrics");
-        let given = headers.get(AUTHORIZATION).and_then(|given| given.as_bytes().strip_prefix(b"Bearer "));
-        given.is_some_and(|given| is_same(given, token) || of_metrics.is_some_and(|token| is_same(given, token)))
+    /// By what somebody comes in.
+    fn admit(&self, headers: &HeaderMap) -> Admitted {
+        let tokens = &self.shared.config.http.tokens;
+        if tokens.is_empty() {
+            return Admitted::Anybody;
+        }
+        let shown = headers.get(AUTHORIZATION).and_then(|given| given.as_bytes().strip_prefix(b"Bearer "));
+        shown.and_then(|shown| tokens.right_of(shown)).map_or(Admitted::Nobody, Admitted::By)
+    }
+
+    /// Why somebody does not see a page.
+    fn refusal(&self, path: &str, admitted: Admitted) -> Option<Answer> {
+        let opens = |right: Right| {
+            let page = ENDPOINTS.iter().find(|(_, known, ..)| *known == path);
+            right == Right::Everything || page.is_some_and(|(_, _, rights, _)| rights.contains(&right))
+        };
+        match admitted {
+            _ if path == HEALTH => None,
+            Admitted::Anybody => None,
+            Admitted::By(right) if opens(right) => None,
+            Admitted::By(_) => Some(plain(StatusCode::FORBIDDEN, "this token does not open this page\n")),
+            Admitted::Nobody => {
+                let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
+                answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                Some(answer)
+            }
+        }
     }
 
     fn metrics(&self) -> Answer {
@@ -191,13 +219,6 @@ impl Site {
     }
 }
 
-/// Compares in a time that does not depend on where two tokens differ.
-fn is_same(given: &[u8], token: &Secret) -> bool {
-    let token = token.expose().as_bytes();
-    let differing = given.iter().zip(token).fold(0_u8, |differing, (left, right)| differing | (left ^ right));
-    given.len() == token.len() && std::hint::black_box(differing) == 0
-}
-
 fn is_too_large(headers: &HeaderMap) -> bool {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|text| text.parse().ok());
     length.is_some_and(|length: u64| length > LARGEST_BODY as u64)
@@ -227,7 +248,7 @@ where
 }
 
 fn index() -> String {
-    let lines = ENDPOINTS.iter().map(|(method, path, meaning)| format!("{method:<5} {path:<20} {meaning}\n"));
+    let lines = ENDPOINTS.iter().map(|(method, path, _, meaning)| format!("{method:<5} {path:<20} {meaning}\n"));
     format!("Triage {}\n\n{}", env!("CARGO_PKG_VERSION"), lines.collect::<String>())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use openssl::error::ErrorStack;
 use openssl::ssl::HandshakeError;
 
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, Right};
 use crate::reload::ReloadOutcome;
 use crate::tls::{Client, FileError, Findings, Part, Refusal, Trust, Use};
 
@@ -40,6 +40,9 @@ pub enum AskError {
     /// The engine wants another token.
     #[error("the engine at {0} refuses the token; it is `http.token` or `http.token_file`")]
     Token(SocketAddr),
+    /// The token is one of the engine's, and of another right.
+    #[error("the token, `http.token` or `http.token_file`, does not open that at {0}: it is one for something else")]
+    Right(SocketAddr),
     /// Something answers that is not an engine.
     #[error("what answers at {0} is no engine: {1}")]
     NotAnEngine(SocketAddr, String),
@@ -92,6 +95,7 @@ pub(crate) fn ask(engine: &HttpConfig, question: Question<'_>) -> Result<(u16, S
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     match head.split(' ').nth(1).and_then(|status| status.parse().ok()) {
         Some(401) => Err(AskError::Token(address)),
+        Some(403) => Err(AskError::Right(address)),
         Some(status) if head.starts_with("HTTP/1.") => Ok((status, body.to_owned())),
         _ if answer.is_empty() && !engine.is_asked_encrypted() => {
             Err(AskError::BrokenOff(address, Use::Asking.setting(Part::Authorities)))
@@ -120,7 +124,7 @@ fn exchange(engine: &HttpConfig, question: Question<'_>) -> Result<Vec<u8>, AskE
 }
 
 fn request(engine: &HttpConfig, question: Question<'_>) -> String {
-    let (address, token) = (engine.listen, engine.token.as_ref());
+    let (address, token) = (engine.listen, engine.tokens.of(Right::Everything));
     let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {}\r\n", token.expose()));
     let Question { method, path, accept, body, .. } = question;
     format!(

@@ -360,7 +360,7 @@ fn limits(config: &Config) -> Limits {
 fn maker(shared: &Shared) -> Result<Maker, StoreError> {
     let current = shared.current.load_full();
     let records = reader(shared)?;
-    let erased = Erased::read(&records, &current.program)?;
+    let erased = Erased::read(&records)?;
     Ok(Maker::new(current, limits(&shared.config), erased))
 }
 

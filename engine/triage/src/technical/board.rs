@@ -7,19 +7,23 @@ use std::time::Instant;
 
 use triage_core::monitor::{Stuck, Tally};
 
-/// What a worker has seen of its patients.
+/// What there is to know of patients.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// A block has ended.
-    Block(Box<Tally>),
-    /// Other devices are stuck than before.
-    Stuck(Vec<Stuck>),
+    /// A block of that worker has ended.
+    Block(usize, Box<Tally>),
+    /// Other devices of that worker are stuck than before.
+    Stuck(usize, Vec<Stuck>),
+    /// A patient is erased.
+    Erased(String),
 }
 
 /// Where the threads of an engine say how they are.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
-    told: Mutex<Vec<(usize, Told)>>,
+    told: Mutex<Vec<Told>>,
+    /// By partition of `acknowledgements`, the last erasure that was heard of there.
+    erasures: Mutex<BTreeMap<i32, i64>>,
     /// How often each worker has gone round: polled, and judged and committed what came.
     rounds: Vec<AtomicU64>,
     /// The partitions of each worker.
@@ -59,8 +63,25 @@ impl Board {
             return;
         }
         let mut told = lock(&self.told);
-        told.extend(blocks.into_iter().map(|tally| (worker, Told::Block(Box::new(tally)))));
-        told.extend(stuck.map(|stuck| (worker, Told::Stuck(stuck))));
+        told.extend(blocks.into_iter().map(|tally| Told::Block(worker, Box::new(tally))));
+        told.extend(stuck.map(|stuck| Told::Stuck(worker, stuck)));
+    }
+
+    /// A patient is erased. A worker says so when its observer has told all that it knew, and knows nothing more.
+    pub(crate) fn erased(&self, patient: String) {
+        lock(&self.told).push(Told::Erased(patient));
+    }
+
+    /// A patient is erased by the word at that place, of whom readings may have come here once. Who reads it again, long after, is
+    /// not heard: a patient who has come back since is known by right.
+    pub(crate) fn heard_of_erasure(&self, (partition, offset): (i32, i64), patient: String) {
+        let mut erasures = lock(&self.erasures);
+        let last = erasures.entry(partition).or_insert(-1);
+        if offset > *last {
+            *last = offset;
+            drop(erasures);
+            self.erased(patient);
+        }
     }
 
     /// Partitions are a worker's from now on.
@@ -101,7 +122,7 @@ impl Board {
         lock(&self.deleted).clone()
     }
 
-    pub(super) fn take_told(&self) -> Vec<(usize, Told)> {
+    pub(super) fn take_told(&self) -> Vec<Told> {
         std::mem::take(&mut *lock(&self.told))
     }
 
@@ -132,4 +153,18 @@ impl Board {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erasure_that_is_read_again_is_not_heard_again() {
+        let board = Board::new(1);
+        [(0, 5), (1, 2), (0, 5), (0, 3)].iter().for_each(|place| board.heard_of_erasure(*place, "p1".to_owned()));
+        assert_eq!(board.take_told().len(), 2);
+        board.heard_of_erasure((0, 6), "p1".to_owned());
+        assert_eq!(board.take_told().len(), 1);
+    }
 }

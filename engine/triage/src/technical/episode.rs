@@ -28,11 +28,13 @@ pub(super) struct Episodes {
     known: BTreeSet<(&'static str, Priority)>,
     /// Over, and their end is not told yet.
     ended: Vec<Episode>,
+    /// Ids of those of erased patients, whose alerts are to be taken away.
+    erased: Vec<String>,
 }
 
 impl Episodes {
     pub(super) fn new(process: String) -> Self {
-        Self { process, next: 0, open: BTreeMap::new(), known: BTreeSet::new(), ended: Vec::new() }
+        Self { process, next: 0, open: BTreeMap::new(), known: BTreeSet::new(), ended: Vec::new(), erased: Vec::new() }
     }
 
     /// Begins and ends episodes by what is wrong at `now`. Of what nobody has heard of yet nobody hears once it is over.
@@ -61,6 +63,25 @@ impl Episodes {
     /// Somebody else has said of these that they are over. Those that are not begin anew.
     pub(super) fn begin_anew(&mut self, over: &BTreeSet<String>) {
         self.open.retain(|_, episode| !episode.told || !over.contains(&episode.id));
+    }
+
+    /// A patient is erased: theirs are gone without a word, which would have their id. One that nobody has been told of may have
+    /// arrived all the same.
+    pub(super) fn forget(&mut self, patient: &str) {
+        let is_theirs = |episode: &Episode| episode.finding.patient.as_deref() == Some(patient);
+        let open = self.open.extract_if(.., |_, episode| is_theirs(episode)).map(|(_, episode)| episode);
+        let ended = self.ended.extract_if(.., |episode| is_theirs(episode));
+        self.erased.extend(open.chain(ended).map(|episode| episode.id));
+    }
+
+    /// The next alert that is to be taken away.
+    pub(super) fn to_bury(&self) -> Option<&str> {
+        self.erased.last().map(String::as_str)
+    }
+
+    /// It has been taken away.
+    pub(super) fn buried(&mut self) {
+        self.erased.pop();
     }
 
     /// Whether this is one of these.
@@ -154,6 +175,29 @@ mod tests {
         assert_eq!(episodes.counts(), BTreeMap::from([(low, 1), (high, 1)]));
         episodes.update(&wrong(&["b"]), 7);
         assert_eq!(episodes.counts(), BTreeMap::from([(low, 1), (high, 0)]));
+    }
+
+    #[test]
+    fn those_of_an_erased_patient_are_taken_away_and_never_told() {
+        let mut episodes = Episodes::new("w".to_owned());
+        let mut findings = wrong(&["a"]);
+        let theirs = Finding { patient: Some("p1".to_owned()), ..findings.get("technical.x", "a").unwrap().clone() };
+        ["p1", "p1 again"].iter().for_each(|subject| findings.open("technical.x", subject, theirs.clone()));
+        episodes.update(&findings, 5);
+        assert_eq!(tell(&mut episodes).len(), 3);
+        findings.close("technical.x", "p1");
+        episodes.update(&findings, 6);
+        episodes.forget("p1");
+        findings.forget("p1");
+        episodes.update(&findings, 7);
+        assert_eq!(tell(&mut episodes), []);
+        let mut buried = Vec::new();
+        while let Some(id) = episodes.to_bury().map(str::to_owned) {
+            buried.push(id);
+            episodes.buried();
+        }
+        assert_eq!(buried, ["technical/w/1@5/technical.x", "technical/w/2@5/technical.x"]);
+        assert_eq!(episodes.counts().values().sum::<i64>(), 1);
     }
 
     #[test]

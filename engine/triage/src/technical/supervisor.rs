@@ -64,6 +64,7 @@ pub(super) fn run(shared: &Shared, partitions: i32) {
         supervisor.tell(&sender, None);
         supervisor.beat(&sender);
     }
+    supervisor.hear();
     supervisor.episodes.update(&Findings::default(), now());
     supervisor.tell(&sender, Some("process stopped"));
 }
@@ -151,15 +152,24 @@ impl<'a> Supervisor<'a> {
         for (score, field, index) in self.shared.scores.drift(&current.program) {
             self.shared.metrics.drift(&score, &field, index);
         }
-        for (worker, told) in self.shared.technical.take_told() {
-            match told {
-                Told::Block(tally) => self.monitor.take(worker, *tally),
-                Told::Stuck(stuck) => self.monitor.stuck(worker, &stuck),
-            }
-        }
+        self.hear();
         let mut findings = self.conditions.judge(&self.facts(), Instant::now());
         findings.extend(self.monitor.findings());
         findings
+    }
+
+    /// Takes in what the workers have seen, and who is erased.
+    fn hear(&mut self) {
+        for told in self.shared.technical.take_told() {
+            match told {
+                Told::Block(worker, tally) => self.monitor.take(worker, *tally),
+                Told::Stuck(worker, stuck) => self.monitor.stuck(worker, &stuck),
+                Told::Erased(patient) => {
+                    self.monitor.forget(&patient);
+                    self.episodes.forget(&patient);
+                }
+            }
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -203,6 +213,13 @@ impl<'a> Supervisor<'a> {
 
     /// Tells of what nobody has heard of yet. What cannot be sent is tried again at the next look.
     fn tell(&mut self, sender: &Sender, reason: Option<&str>) {
+        while let Some(id) = self.episodes.to_bury() {
+            if let Err(error) = sender.bury(id) {
+                tracing::error!(id, %error, "a technical alert of an erased patient cannot be taken away; trying again");
+                break;
+            }
+            self.episodes.buried();
+        }
         let ruleset = self.shared.current.load().program.version().to_owned();
         while let Some(episode) = self.episodes.untold() {
             let telling = Telling {

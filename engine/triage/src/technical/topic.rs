@@ -52,22 +52,26 @@ impl Sender {
 
     /// Sends an alert, and waits until it is there.
     pub(super) fn alert(&self, id: &str, alert: &impl Serialize) -> Result<(), SendError> {
-        self.send(TECHNICAL_ALERTS, id, alert).map(|_| ())
+        self.send(TECHNICAL_ALERTS, id, Some(&serde_json::to_vec(alert)?)).map(|_| ())
+    }
+
+    /// Writes the tombstone of an alert, and waits until it is there.
+    pub(super) fn bury(&self, id: &str) -> Result<(), SendError> {
+        self.send(TECHNICAL_ALERTS, id, None).map(|_| ())
     }
 
     /// Sends a heartbeat; by how many milliseconds this machine's clock is behind the broker's at least, if the topic has the
     /// broker's time. The broker's stands between when it was sent and when that was confirmed.
     pub(super) fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<Option<i64>, SendError> {
         let sent = now();
-        let stamp = self.send(HEARTBEAT, &heartbeat.process, heartbeat)?;
+        let stamp = self.send(HEARTBEAT, &heartbeat.process, Some(&serde_json::to_vec(heartbeat)?))?;
         let confirmed = now();
         let Timestamp::LogAppendTime(broker) = stamp else { return Ok(None) };
         Ok(Some(outside(broker, sent, confirmed)))
     }
 
-    fn send(&self, topic: &str, key: &str, value: &impl Serialize) -> Result<Timestamp, SendError> {
-        let value = serde_json::to_vec(value)?;
-        let record = FutureRecord::to(topic).partition(0).key(key).payload(&value);
+    fn send(&self, topic: &str, key: &str, value: Option<&[u8]>) -> Result<Timestamp, SendError> {
+        let record = FutureRecord { payload: value, ..FutureRecord::to(topic).partition(0).key(key) };
         // Held until it is there: a producer that goes takes along what is on its way.
         let producer = self.producer.get()?;
         let delivery = producer.send_result(record).map_err(|(error, _)| error)?;

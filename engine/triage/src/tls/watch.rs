@@ -10,7 +10,12 @@ use crate::clock::now;
 use crate::shutdown::Shutdown;
 
 /// How often it looks.
-const LOOK: Duration = Duration::from_secs(2);
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
+
+/// From so many seconds before its end on a certificate that expires is told, as Prometheus' rule does: who has no metrics has this.
+const SOON: i64 = 14 * DAY_S;
+
+const DAY_S: i64 = 86_400;
 
 /// What the files were at a look: their contents, or why they cannot be read.
 type Sight = Result<Digest, String>;
@@ -34,6 +39,8 @@ struct Watched {
     last: Option<Sight>,
     /// What is in the files and cannot be used; told once.
     refused: Option<Sight>,
+    /// When it was last told that something expires, in seconds since 1970.
+    warned: Option<i64>,
 }
 
 /// Starts the thread, which looks until the shutdown is asked for, and tells after each look.
@@ -45,13 +52,15 @@ pub(crate) fn watch(
     let mut watched: Vec<Watched> = credentials
         .into_iter()
         .filter(|credentials| !credentials.is_empty())
-        .map(|credentials| Watched { credentials, last: None, refused: None })
+        .map(|credentials| Watched { credentials, last: None, refused: None, warned: None })
         .collect();
     std::thread::Builder::new().name("certificates".to_owned()).spawn(move || {
         loop {
             for watched in &mut watched {
                 watched.look();
-                tell(&watched.condition());
+                let condition = watched.condition();
+                watched.warn(&condition, now() / 1_000);
+                tell(&condition);
             }
             if shutdown.sleep(LOOK) {
                 return;
@@ -85,6 +94,19 @@ impl Watched {
         self.last = Some(sight);
     }
 
+    /// Tells once a day of what expires soon.
+    fn warn(&mut self, condition: &Condition, now: i64) {
+        if self.warned.is_some_and(|warned| now - warned < DAY_S) {
+            return;
+        }
+        let Condition { used_for, certificate, authority, .. } = condition;
+        for (kind, expiry) in [("certificate", certificate), ("authority", authority)] {
+            let Some(left) = expiry.map(|expiry| expiry - now).filter(|left| *left < SOON) else { continue };
+            self.warned = Some(now);
+            tracing::warn!(used_for, kind, days = left.div_euclid(DAY_S), "a certificate expires soon");
+        }
+    }
+
     fn condition(&self) -> Condition {
         let material = self.credentials.material();
         Condition {
@@ -93,5 +115,34 @@ impl Watched {
             certificate: material.certificate_expiry(),
             authority: material.authority_expiry(now() / 1_000),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Use;
+
+    #[test]
+    fn what_expires_is_told_once_a_day_from_two_weeks_before() {
+        let mut watched =
+            Watched { credentials: Credentials::new(Use::Kafka), last: None, refused: None, warned: None };
+        let expiry = 1_800_000_000;
+        let condition = Condition {
+            used_for: "kafka".to_owned(),
+            refused: false,
+            certificate: Some(expiry),
+            authority: Some(expiry + 365 * DAY_S),
+        };
+        let mut told = |now: i64| {
+            let before = watched.warned;
+            watched.warn(&condition, now);
+            watched.warned != before
+        };
+        assert!(!told(expiry - SOON));
+        assert!(told(expiry - SOON + 1));
+        assert!(!told(expiry - SOON + DAY_S));
+        assert!(told(expiry - SOON + DAY_S + 1));
+        assert!(told(expiry + 1), "one that has expired too");
     }
 }

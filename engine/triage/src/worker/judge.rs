@@ -9,6 +9,7 @@ use rdkafka::message::OwnedHeaders;
 use triage_core::monitor::Observer;
 use triage_core::program::{
     DeadLetter, Limits, Migration, Output, OutputKind, Outputs, Program, Reason, States, TopicId, Workspace,
+    read_erasure,
 };
 use triage_core::reading::Record;
 
@@ -33,6 +34,8 @@ pub(crate) struct Judge {
     alert_topics: Vec<String>,
     states: States,
     observer: Observer,
+    /// Patients whom the transaction at hand erases.
+    erased: Vec<String>,
     /// What reloads have to say before anything else, until it is committed.
     farewells: Vec<Farewell>,
     /// How old an alert may be when it is sent without being marked.
@@ -74,6 +77,7 @@ impl Judge {
             alert_topics,
             states: States::new(partitions),
             observer,
+            erased: Vec::new(),
             farewells: Vec::new(),
             delayed_after: config.alerts.delayed_after,
             sent: SentCounts::default(),
@@ -104,6 +108,7 @@ impl Judge {
     /// The transaction has not.
     pub(crate) fn rollback(&mut self) {
         self.states.rollback();
+        self.erased.clear();
         self.forget();
     }
 
@@ -175,6 +180,7 @@ impl Judge {
         let counts = &self.workspace.counts;
         self.observer.committed(counts, &self.sent.dead_letters);
         board.committed(worker, counts.readings, self.observer.blocks(), self.observer.stuck());
+        self.erased.drain(..).for_each(|patient| board.erased(patient));
     }
 
     pub(crate) fn sent(&self) -> &SentCounts {
@@ -211,6 +217,10 @@ impl Judge {
         let Self { current, limits, states, workspace, outputs, .. } = self;
         let limits = Limits { value_bytes: limits.value_bytes.min(MOST_BYTES), ..*limits };
         current.program.acknowledge(word, &limits, states, workspace, outputs);
+        if let Some(patient) = read_erasure(word, &limits) {
+            self.observer.forget(&patient);
+            self.erased.push(patient);
+        }
         self.send(std::slice::from_ref(word), ACKNOWLEDGEMENTS, transactions)
     }
 

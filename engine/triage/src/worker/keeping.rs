@@ -53,7 +53,7 @@ impl Keeping {
         if !judge.program().keeps_state() {
             // The rules keep no state any more since it was asked for.
             self.ended.push(partition);
-            return Ok(());
+            return self.listen(partition);
         }
         let patients = judge.states().patients(partition);
         tracing::info!(
@@ -69,6 +69,16 @@ impl Keeping {
         let bases = [Basis::new(&current.program, &judge.limits()), judge.basis()];
         self.keeper.begin(partition, beginning, bases);
         Ok(())
+    }
+
+    /// Takes a partition over by rules that keep no state: what people say is heard all the same, since a patient may be erased.
+    pub(super) fn listen(&mut self, partition: i32) -> KafkaResult<()> {
+        self.words.go_on(partition)
+    }
+
+    /// What people say is not heard until these partitions have their state.
+    pub(super) fn hold(&mut self, partitions: &[i32]) -> KafkaResult<()> {
+        self.words.drop_partitions(partitions)
     }
 
     /// A partition whose state could not be had, and is not asked for any more: the rules keep none.
@@ -96,10 +106,11 @@ impl Keeping {
         self.keeper.rules_changed(&judge.basis(), judge.states());
     }
 
-    /// The rule set that has been taken up keeps no state.
+    /// The rule set that has been taken up keeps no state. What people say is heard as before.
     pub(super) fn end(&mut self) {
         let partitions: Vec<i32> = self.keeper.partitions().collect();
-        self.drop_partitions(&partitions);
+        self.keeper.drop_partitions(&partitions);
+        partitions.iter().for_each(|partition| self.idle.left(*partition));
         self.ended = partitions;
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use triage_core::reading::Record;
 
 use super::WorkerError;
@@ -174,7 +174,9 @@ impl<'c> Session<'c> {
         self.clients.consumer.pause(&assigned).map_err(WorkerError::Consume)?;
         self.rewind(batch)?;
         batch.clear();
-        assigned.elements().iter().for_each(|place| self.taking.expect(place.partition()));
+        let partitions: Vec<i32> = assigned.elements().iter().map(TopicPartitionListElem::partition).collect();
+        self.keeping.hold(&partitions).map_err(WorkerError::Consume)?;
+        partitions.iter().for_each(|partition| self.taking.expect(*partition));
         Ok(())
     }
 
@@ -201,6 +203,7 @@ impl<'c> Session<'c> {
                 self.keeping.give_up(partition);
             }
             self.go_on_where_the_group_is(partition)?;
+            self.keeping.listen(partition).map_err(WorkerError::Consume)?;
             self.resume(partition)?;
         }
         self.announce();

@@ -45,10 +45,19 @@ impl Words {
     /// The others are left alone: librdkafka ends the process when a partition that it is still stopping is assigned anew and
     /// stopped once more (`rktp_started`), as it is when all are assigned for each that comes.
     pub(crate) fn begin(&mut self, partition: i32, next: i64) -> KafkaResult<()> {
+        self.assign(partition, next, Offset::Offset(next))
+    }
+
+    /// Reads a partition too, from where the group is.
+    pub(crate) fn go_on(&mut self, partition: i32) -> KafkaResult<()> {
+        self.assign(partition, 0, Offset::Stored)
+    }
+
+    fn assign(&mut self, partition: i32, next: i64, from: Offset) -> KafkaResult<()> {
         self.drop_partitions(&[partition])?;
         self.next.insert(partition, next);
         let mut place = TopicPartitionList::new();
-        place.add_partition_offset(ACKNOWLEDGEMENTS, partition, Offset::Offset(next))?;
+        place.add_partition_offset(ACKNOWLEDGEMENTS, partition, from)?;
         self.consumer.incremental_assign(&place)
     }
 

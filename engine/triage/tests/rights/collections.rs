@@ -134,25 +134,90 @@ fn everybody_may_do_in_each_collection_what_the_table_says_and_nothing_else() {
     let made = script(&server).with_passwords().run(&["setup"]);
     assert_eq!(made.lines().filter(|line| line.starts_with("user ")).count(), 8, "{made}");
     assert_eq!(script(&server).run(&["setup"]), "");
+    assert_eq!(deviations(&server), Vec::<String>::new());
+}
+
+/// Everything that somebody may, or may not, other than the table says.
+fn deviations(server: &MongoServer) -> Vec<String> {
     let users = PEOPLE.iter().map(|(user, ..)| *user).chain(["engine", "administrator"]);
-    let mut tried = 0;
+    let (mut found, mut tried) = (Vec::new(), 0);
     for user in users {
-        let login = Login::new(&server, user, &password(user));
+        let login = Login::new(server, user, &password(user));
         for collection in COLLECTIONS {
             for operation in OPERATIONS {
                 let outcome = login.run(operation.command(collection));
                 let expected =
                     if is_allowed(user, collection, operation) { Ok(()) } else { Err("Unauthorized".to_owned()) };
-                assert_eq!(outcome, expected, "{user} {operation:?} {collection}");
+                if outcome != expected {
+                    found.push(format!("{user} {operation:?} {collection}: {outcome:?}"));
+                }
                 tried += 1;
             }
         }
         let rights = [doc! { "usersInfo": 1 }, doc! { "createUser": "x", "pwd": "x", "roles": [] }];
         for command in rights {
-            assert_eq!(login.run(command.clone()).is_ok(), user == "administrator", "{user} {command}");
+            let name = command.keys().next().cloned().unwrap_or_default();
+            let outcome = login.run(command);
+            if outcome.is_ok() != (user == "administrator") {
+                found.push(format!("{user} {name}: {outcome:?}"));
+            }
         }
     }
     assert_eq!(tried, 8 * 12 * 6);
+    found
+}
+
+/// The script and its table with one fault each: what is tried of everybody names it.
+#[test]
+fn faults_that_are_seeded_in_the_script_and_the_table_are_noticed() {
+    for (file, text, fault, expected) in [
+        ("mongo/roles.js", r#"read: ["find"]"#, r#"read: ["find", "remove"]"#, "nurse Delete patients_record: Ok(())"),
+        (
+            "mongo/roles.js",
+            r#"write: ["insert", "update"]"#,
+            r#"write: ["insert"]"#,
+            "engine Update stroke: Err(\"Unauthorized\")",
+        ),
+        (
+            "mongo/roles.js",
+            "roles: [role], customData",
+            "roles: [], customData",
+            "nurse Find abnormal_vitals: Err(\"Unauthorized\")",
+        ),
+        (
+            "mongo/roles.js",
+            "{ role: \"userAdmin\"",
+            "{ role: \"read\"",
+            "administrator createUser: Err(\"Unauthorized\")",
+        ),
+        (
+            "rights.txt",
+            "researcher        collection   patients_record              read",
+            "researcher        collection   stroke                       read",
+            "researcher Find stroke: Ok(())",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        copy(folder.path(), &["mongo/users.sh", "mongo/roles.js", "rights.txt"]);
+        let broken = folder.path().join(file);
+        let whole = std::fs::read_to_string(&broken).unwrap();
+        assert_eq!(whole.matches(text).count(), 1, "`{text}` is not in {file} any more: correct the seeded fault");
+        std::fs::write(&broken, whole.replace(text, fault)).unwrap();
+        let server = MongoServer::start();
+        let script = Script::at(folder.path().join("mongo/users.sh")).with("MONGOSH", required("SERVICES_MONGOSH"));
+        script.with("MONGODB_URI", server.root()).with_passwords().run(&["setup"]);
+        let found = deviations(&server);
+        assert!(found.iter().any(|found| found == expected), "{file}: {fault}: {found:?}");
+    }
+}
+
+/// Files of `deploy`, which keep their rights.
+fn copy(to: &std::path::Path, files: &[&str]) {
+    for file in files {
+        let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file);
+        std::fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
+        std::fs::copy(from, to.join(file)).unwrap();
+    }
 }
 
 #[test]

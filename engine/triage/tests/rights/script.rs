@@ -26,7 +26,12 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(path: &str) -> Self {
-        Self { path: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path), variables: Vec::new() }
+        Self::at(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path))
+    }
+
+    /// Another than that of `deploy`.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path, variables: Vec::new() }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
