@@ -31,7 +31,7 @@ pub(crate) enum ErasedError {
 pub(crate) struct Erased(BTreeMap<String, i64>);
 
 impl Erased {
-    /// All that is said. A rule set that keeps no state has no such topic.
+    /// All that is said. Of a rule set that keeps no state nothing has to be there.
     pub(crate) fn read(records: &Records, program: &Program) -> Result<Self, ErasedError> {
         let (mut erased, partitions) = (Self::default(), records.partitions(ACKNOWLEDGEMENTS)?);
         if partitions == 0 && program.keeps_state() {

@@ -47,6 +47,9 @@ pub(crate) const JOURNAL: &str = "triage-journal";
 /// What the engine says of itself.
 pub(crate) const TECHNICAL_ALERTS: &str = "alerts.technical";
 
+/// Its only partition, and that of `acknowledgements` on which people say that they have seen one.
+pub(crate) const TECHNICAL_PARTITION: i32 = 0;
+
 /// That readings are being judged.
 pub(crate) const HEARTBEAT: &str = "heartbeat";
 
@@ -242,10 +245,14 @@ fn outputs(config: &Config, program: &Program) -> Vec<(String, Use)> {
     let alerts = alerts.map(|topic| (alerts_of(&topic.name), Use::Alerts));
     let resent = [(RESENT_DOCUMENTS, config.store.is_used()), (RESENT_ALERTS, !config.webhooks.is_empty())];
     let resent = resent.into_iter().filter(|(_, used)| *used).map(|(topic, _)| (topic.to_owned(), Use::DeadLetters));
-    let kept = [(ACKNOWLEDGEMENTS, Use::Acknowledgements), (JOURNAL, Use::Journal), (SNAPSHOTS, Use::Snapshots)];
+    let kept = [(JOURNAL, Use::Journal), (SNAPSHOTS, Use::Snapshots)];
     let kept = kept.into_iter().filter(|_| program.keeps_state()).map(|(topic, purpose)| (topic.to_owned(), purpose));
-    let always =
-        [(DEAD_LETTERS, Use::DeadLetters), (TECHNICAL_ALERTS, Use::TechnicalAlerts), (HEARTBEAT, Use::Heartbeat)];
+    let always = [
+        (DEAD_LETTERS, Use::DeadLetters),
+        (ACKNOWLEDGEMENTS, Use::Acknowledgements),
+        (TECHNICAL_ALERTS, Use::TechnicalAlerts),
+        (HEARTBEAT, Use::Heartbeat),
+    ];
     let always = always.into_iter().map(|(topic, purpose)| (topic.to_owned(), purpose));
     derived.chain(alerts).chain(kept).chain(always).chain(resent).collect()
 }
