@@ -221,6 +221,7 @@ impl Follower {
             None => shared.alerts.behind(self.places.values().filter(|place| !place.reach.arrived).count()),
         }
         shared.metrics.open_alerts(shared.alerts.counts());
+        shared.metrics.pauses(shared.alerts.pauses(now()));
     }
 }
 
