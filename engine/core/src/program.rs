@@ -14,7 +14,7 @@ mod succession;
 mod teller;
 mod timers;
 
-pub use acknowledge::{MOST_PAUSES, read_erasure, read_pause};
+pub use acknowledge::{Acknowledgement, MOST_PAUSES, TECHNICAL_IDS, read_acknowledgement, read_erasure, read_pause};
 use alert::AlertPlan;
 pub use migrate::Migration;
 use nodes::{NodeId, Nodes};
@@ -146,7 +146,8 @@ pub struct Counts {
     pub late: u64,
     /// Windows that held more values at a reading than there is room for.
     pub windows_full: u64,
-    /// Acknowledgements and pauses of nothing: no such episode is open, it was acknowledged before, or the end is past.
+    /// Acknowledgements and pauses of nothing: no such episode is open, it was acknowledged before, or the end is past. Those of
+    /// technical alerts are not among them.
     pub idle_acknowledgements: u64,
     /// Patients who were forgotten.
     pub forgotten: u64,

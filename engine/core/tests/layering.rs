@@ -50,13 +50,14 @@ const NOT_IN_CORE: [&str; 16] = [
 /// Where the binary speaks Kafka: the engine's own client, the worker that polls it, the rule sets that are published, what the engine says of
 /// itself, and those that are Kafka clients of their own (the store's and each webhook's consumer group, who follows alerts and says what people
 /// say, the gateway's producer, who looks for an erased patient, the demo's looker).
-const SPEAKS_KAFKA: [&str; 12] = [
+const SPEAKS_KAFKA: [&str; 13] = [
     "kafka",
     "published",
     "worker",
     "state",
     "store",
     "technical/topic",
+    "technical/words",
     "dead_letters",
     "alerts",
     "webhook",

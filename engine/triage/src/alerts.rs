@@ -15,6 +15,7 @@ mod words;
 pub(crate) use board::Board;
 pub(crate) use filter::Filter;
 pub(crate) use follow::start;
+pub(crate) use open::OpenAlerts;
 pub(crate) use pauses::scope;
 pub(crate) use say::Speaker;
 pub(crate) use view::View;

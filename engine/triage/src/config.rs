@@ -145,7 +145,7 @@ pub struct EngineConfig {
     pub stop_grace: Duration,
     /// How old the last snapshot of a patient's state may be, who has changed since.
     pub snapshot_age: Duration,
-    /// Whether to begin without the state that is kept.
+    /// Whether a partition whose state is refused begins without it.
     pub fresh_state: bool,
 }
 

@@ -193,8 +193,8 @@ impl Board {
         self.episodes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether this process has not had the partition's state yet; what it has kept itself is never thrown away.
-    pub(crate) fn begins_afresh(&self, partition: i32) -> bool {
+    /// Whether this process has not had the partition's state yet; what it has kept itself is never given up.
+    pub(crate) fn may_begin_afresh(&self, partition: i32) -> bool {
         !self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition)
     }
 

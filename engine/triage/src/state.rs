@@ -7,6 +7,7 @@
 mod again;
 pub(crate) mod entry;
 mod keeper;
+mod orphan;
 pub(crate) mod record;
 mod restore;
 mod restoring;
@@ -14,5 +15,6 @@ mod restoring;
 mod tests;
 
 pub(crate) use keeper::{Change, Keeper, Written};
+pub(crate) use orphan::Orphan;
 pub(crate) use restore::{RestoreError, Restored};
 pub(crate) use restoring::{Answer, BrokenOff, Restoring};

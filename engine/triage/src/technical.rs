@@ -11,6 +11,7 @@ mod failures;
 mod heartbeat;
 mod supervisor;
 mod topic;
+mod words;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -139,6 +139,11 @@ fn a_pause_is_shown_and_silences() {
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!((status, answer["places"].as_array().unwrap().len()), (202, 2));
     wait_for("the pause on both partitions", || known(address, "")["pauses"][0]["partitions"] == json!([0, 1]));
+    let counted = ["triage_pauses{kind=\"rule\"} 1\n", "triage_pauses{kind=\"patient\"} 0\n"];
+    wait_for("the pause to be counted", || {
+        let (_, _, metrics) = ask(address, "GET /metrics", "");
+        counted.iter().all(|line| metrics.contains(line))
+    });
     assert_eq!(known(address, "")["alerts"][0]["paused"]["by"], "eve");
     let shown = known(address, "");
     assert_eq!(

@@ -281,6 +281,7 @@ const RIGHTS: &[(&str, &str, &str)] = &[
     ("TOPIC", "dead-letters", "WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("TOPIC", "alerts.technical", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("TOPIC", "heartbeat", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
+    ("TOPIC", "acknowledgements", "READ,WRITE,DESCRIBE,DESCRIBE_CONFIGS"),
     ("GROUP", "triage", "READ,DESCRIBE"),
     ("TRANSACTIONAL_ID", "bed-0", "WRITE,DESCRIBE"),
     ("TRANSACTIONAL_ID", "triage-rule-sets", "WRITE,DESCRIBE"),

@@ -4,6 +4,9 @@
 #[path = "support/bed.rs"]
 #[allow(dead_code, reason = "each test uses a part")]
 mod bed;
+#[path = "support/web.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod web;
 
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use bed::{Bed, Seen, stop, wait_for};
 use serde_json::Value;
 use triage::config::Layers;
 use triage::engine::Engine;
+use web::{ask, say};
 
 const ALERTS: &str = "alerts.technical";
 
@@ -20,7 +24,7 @@ fn layers(bed: &Bed) -> Layers {
 
 /// The alerts of that rule, oldest first.
 fn alerts(bed: &Bed, rule: &str, least: usize) -> Vec<Value> {
-    let of_rule = |seen: &Seen| seen.json()["rule"] == rule;
+    let of_rule = |seen: &Seen| seen.value.is_some() && seen.json()["rule"] == rule;
     let mut found = Vec::new();
     wait_for(rule, || {
         found = bed.read(ALERTS, 1).into_iter().filter(of_rule).collect();
@@ -180,5 +184,77 @@ fn the_heart_beats_while_readings_are_judged_and_not_when_a_worker_does_not() {
     });
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!((bed.read("heartbeat", 0).len(), engine.is_ready()), (beats, false));
+    // It says that it is there, or its alerts would be taken for those of nobody.
+    alerts(&bed, "technical.no_readings", 1);
+    let is_there = |seen: &Seen| seen.value.is_none() && seen.key.as_deref() == Some(b"process/bed");
+    wait_for("the process to say that it is there", || bed.read(ALERTS, 1).iter().any(is_there));
+    stop(engine);
+}
+
+#[test]
+fn a_technical_alert_is_acknowledged_by_whoever_is_asked_once() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(layers(&bed));
+    wait_for("the engine to be ready", || engine.is_ready());
+    bed.write("b.rules", "high.big when v >\n");
+    engine.reload("test");
+    let raised = alerts(&bed, "technical.rules_refused", 1).remove(0);
+    let other = bed.another();
+    let asked = other.start_with(layers(&other).flag("kafka.transactional_id_prefix", "other"));
+    let id = raised["id"].as_str().unwrap();
+    let body = |id: &str| serde_json::json!({"id": id, "by": "eve"}).to_string();
+    let mut answer = (0, String::new());
+    wait_for("the alert to be known there", || {
+        answer = say(asked.address(), "/alerts/acknowledge", &body(id));
+        answer.0 != 404 && answer.0 != 503
+    });
+    assert_eq!(answer.0, 202, "{}", answer.1);
+    let told = alerts(&bed, "technical.rules_refused", 2);
+    let mut seen = raised.clone();
+    seen["state"] = "acknowledged".into();
+    seen["by"] = "eve".into();
+    seen["ts"] = told[1]["ts"].clone();
+    assert_eq!(told[1..], [seen]);
+    for address in [asked.address(), engine.address()] {
+        wait_for("the acknowledgement to be known", || {
+            ask(address, "GET /alerts?state=acknowledged", "").2.contains(id)
+        });
+        let (status, told) = say(address, "/alerts/acknowledge", &body(id));
+        assert_eq!((status, told.contains("by eve")), (409, true), "{told}");
+    }
+    assert_eq!(say(asked.address(), "/alerts/acknowledge", &body("technical/bed/9@5/technical.x")).0, 404);
+    assert_eq!(bed.read("dead-letters", 0).len(), 0);
+    bed.write("b.rules", bed::RULES);
+    engine.reload("test");
+    let over = &alerts(&bed, "technical.rules_refused", 3)[2];
+    assert_eq!((&over["state"], &over["id"], over.get("by")), (&"resolved".into(), &raised["id"], None));
+    stop(asked);
+    stop(engine);
+}
+
+#[test]
+fn an_alert_of_a_process_that_is_gone_is_resolved_while_others_run() {
+    let bed = Bed::new(1);
+    let engine = bed.start_with(layers(&bed));
+    wait_for("the engine to be ready", || engine.is_ready());
+    bed.read("heartbeat", 3);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    // Three were heard of last when they told of it; one of them has just said that it is there, and one told it just now.
+    for (process, ts) in [("gone", now - 3_600_000), ("stuck", now - 3_600_000), ("alive", now)] {
+        let left = serde_json::json!({
+            "id": format!("technical/{process}/7@{ts}/technical.x"), "rule": "technical.x", "state": "acknowledged",
+            "priority": "low", "ts": ts, "since": ts, "message": "m", "technical": true, "by": "eve", "values": {},
+            "origin": {"process": process, "ruleset": "r"},
+        });
+        bed.send_keyed(ALERTS, left["id"].as_str().unwrap(), &left.to_string());
+    }
+    bed.send_tombstone(ALERTS, "process/stuck");
+    let gone = |seen: &Seen| seen.value.is_some() && seen.json()["reason"] == "process gone";
+    wait_for("the alert that nobody has to be over", || bed.read(ALERTS, 4).iter().any(gone));
+    std::thread::sleep(Duration::from_secs(15));
+    let told: Vec<Value> = bed.read(ALERTS, 4).iter().filter(|seen| gone(seen)).map(Seen::json).collect();
+    let told: Vec<_> =
+        told.iter().map(|alert| (&alert["origin"]["process"], &alert["state"], alert.get("by"))).collect();
+    assert_eq!(told, [(&"gone".into(), &"resolved".into(), None)]);
     stop(engine);
 }

@@ -13,15 +13,30 @@ use crate::syntax::ast::AlertState;
 /// The most pauses of a partition at a time, so that what it keeps is bounded.
 pub const MOST_PAUSES: usize = 200;
 
+/// The ids of technical alerts begin so, and no stream is called so: what is said of them is not for a rule set to judge.
+pub const TECHNICAL_IDS: &str = "technical/";
+
+/// Somebody has seen an alert: `{"id":…,"by":…,"ts":…}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The alert's.
+    pub id: String,
+    /// Who has seen it.
+    pub by: String,
+    /// When, in epoch milliseconds.
+    pub time: i64,
+}
+
 /// What a record of the topic `acknowledgements` says.
 #[derive(Debug)]
 enum Word {
-    /// `{"id":…,"by":…,"ts":…}`
-    Acknowledged { id: String, by: String, time: i64 },
+    Acknowledged(Acknowledgement),
     /// `{"pause":{"rule" or "patient":…,"by":…,"why":…,"until":…}}`
     Paused(Pause),
     /// `{"erase":{"patient":…,"by":…,"why":…}}`
-    Erased { patient: String },
+    Erased {
+        patient: String,
+    },
 }
 
 impl Program {
@@ -45,7 +60,7 @@ impl Program {
         let counts = &mut workspace.counts;
         let mut teller = Teller { program: self, partition: states.at(position), counts, outputs, cause };
         let is_of_something = match word {
-            Word::Acknowledged { id, by, time } => teller.acknowledged(&id, &by, time, record.offset),
+            Word::Acknowledged(said) => said.id.starts_with(TECHNICAL_IDS) || teller.acknowledged(&said, record.offset),
             Word::Paused(pause) => self.layout.keeps_state && teller.paused(pause),
             Word::Erased { patient } => self.layout.keeps_state && teller.erased(&patient),
         };
@@ -91,7 +106,7 @@ impl Program {
 
 impl Teller<'_> {
     /// Whether it is of an open episode that nobody has acknowledged before.
-    fn acknowledged(&mut self, id: &str, by: &str, time: i64, offset: i64) -> bool {
+    fn acknowledged(&mut self, Acknowledgement { id, by, time }: &Acknowledgement, offset: i64) -> bool {
         let found = self.partition.as_ref().and_then(|partition| self.program.find_episode(partition, id));
         let (Some((slot, rule)), Some(partition)) = (found, &mut self.partition) else { return false };
         let Some(terms) = self.program.layout.terms(rule) else { return false };
@@ -104,7 +119,7 @@ impl Teller<'_> {
         let Some(episode) = partition.patient_mut(slot).and_then(|patient| patient.episode(rule)) else { return false };
         episode.acknowledged = true;
         let ends = episode.ends_when_acknowledged(terms);
-        let occasion = Occasion::at(time, Origin::Acknowledgement(offset));
+        let occasion = Occasion::at(*time, Origin::Acknowledgement(offset));
         let marks = Marks { by: Some(by), ..Marks::default() };
         let is_told = self.tell(slot, rule, AlertState::Acknowledged, occasion.marked(marks));
         if ends {
@@ -159,7 +174,7 @@ impl Teller<'_> {
 pub fn read_pause(record: &Record<'_>, limits: &Limits) -> Option<Pause> {
     match read(record, limits) {
         Ok(Word::Paused(pause)) => Some(pause),
-        Ok(Word::Acknowledged { .. } | Word::Erased { .. }) | Err(_) => None,
+        Ok(Word::Acknowledged(_) | Word::Erased { .. }) | Err(_) => None,
     }
 }
 
@@ -167,7 +182,15 @@ pub fn read_pause(record: &Record<'_>, limits: &Limits) -> Option<Pause> {
 pub fn read_erasure(record: &Record<'_>, limits: &Limits) -> Option<String> {
     match read(record, limits) {
         Ok(Word::Erased { patient }) => Some(patient),
-        Ok(Word::Acknowledged { .. } | Word::Paused(_)) | Err(_) => None,
+        Ok(Word::Acknowledged(_) | Word::Paused(_)) | Err(_) => None,
+    }
+}
+
+/// The acknowledgement that a record of the topic `acknowledgements` is; none if it is something else.
+pub fn read_acknowledgement(record: &Record<'_>, limits: &Limits) -> Option<Acknowledgement> {
+    match read(record, limits) {
+        Ok(Word::Acknowledged(said)) => Some(said),
+        Ok(Word::Paused(_) | Word::Erased { .. }) | Err(_) => None,
     }
 }
 
@@ -190,11 +213,11 @@ fn read(record: &Record<'_>, limits: &Limits) -> Result<Word, DeadLetter> {
 
 fn acknowledged(text: &str, members: &[(String, Token)]) -> Result<Word, DeadLetter> {
     only(members, &["id", "by", "ts"])?;
-    Ok(Word::Acknowledged {
+    Ok(Word::Acknowledged(Acknowledgement {
         id: text_of(text, members, "id")?,
         by: text_of(text, members, "by")?,
         time: time_of(text, members, "ts")?,
-    })
+    }))
 }
 
 fn pause(text: &str) -> Result<Word, DeadLetter> {

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// How urgent an alert is, the most urgent first: the priorities of IEC 60601-1-8, and `info`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Priority {
     High,
@@ -15,7 +16,7 @@ pub(crate) enum Priority {
 }
 
 /// What an alert tells of its episode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     Raised,
@@ -77,6 +78,52 @@ pub(crate) struct Head<'a> {
     /// Outside any episode: never open.
     #[serde(default)]
     pub(crate) single: bool,
+}
+
+/// An alert as it was told, to be told once more; in the order in which its keys are written.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct Told {
+    pub(crate) id: String,
+    rule: String,
+    state: State,
+    priority: Priority,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patient: Option<String>,
+    /// In epoch milliseconds.
+    pub(crate) ts: i64,
+    since: i64,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notify: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    technical: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    values: Box<RawValue>,
+    pub(crate) origin: Box<RawValue>,
+}
+
+impl Told {
+    /// Reads the JSON of an alert that is of an episode.
+    pub(crate) fn read(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state != State::Resolved
+    }
+
+    /// The same, resolved at that time in epoch milliseconds.
+    pub(crate) fn resolved(self, now: i64, reason: &str) -> Self {
+        Self { state: State::Resolved, ts: now, by: None, reason: Some(reason.to_owned()), ..self }
+    }
+
+    pub(crate) fn json(&self) -> Vec<u8> {
+        // Texts and numbers under fixed names: there is nothing that JSON cannot hold.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
 }
 
 /// Why a record is no alert. Shows no value.

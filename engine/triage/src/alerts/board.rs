@@ -93,6 +93,11 @@ impl Board {
         self.lock().open.counts()
     }
 
+    /// How many pauses are in force, by what they are of.
+    pub(crate) fn pauses(&self, now: i64) -> [(&'static str, usize); 2] {
+        self.lock().pauses.counts(now)
+    }
+
     /// Nothing is known any more: the topics are read from their beginning.
     pub(super) fn clear(&self) {
         let mut known = self.lock();

@@ -95,8 +95,35 @@ struct Follower {
 
 struct Followed {
     queue: PartitionQueue<Logged>,
-    /// Whether it has been read to its end once.
+    reach: Reach,
+}
+
+/// How far a partition has been read.
+///
+/// One that was made anew, or cut short, and ends before that is read again from its beginning by librdkafka. What was known of
+/// it stays known: the engine has those episodes, and tells their ends. What is there is not all known before the end comes once more.
+/// One that is made anew and has passed the place within [`LOOK_EVERY`] is not noticed; one that is gone for longer is, since it is
+/// followed from its beginning when it is there again.
+#[derive(Debug, Default, Clone, Copy)]
+struct Reach {
+    next: i64,
+    /// Whether it has been read to its end, and not gone back since.
     arrived: bool,
+}
+
+impl Reach {
+    /// A record has come; whether from before the last.
+    fn comes(&mut self, offset: i64) -> bool {
+        let is_back = offset < self.next;
+        self.next = offset + 1;
+        self.arrived &= !is_back;
+        is_back
+    }
+
+    /// The end has come; whether for the first time, or the first since it went back.
+    fn ends(&mut self) -> bool {
+        !std::mem::replace(&mut self.arrived, true)
+    }
 }
 
 impl Follower {
@@ -149,7 +176,7 @@ impl Follower {
             }
             // Before it is assigned, so that nothing of it goes another way.
             let Some(queue) = self.consumer.split_partition_queue(topic, *partition) else { continue };
-            self.places.insert(place, Followed { queue, arrived: false });
+            self.places.insert(place, Followed { queue, reach: Reach::default() });
             new.add_partition_offset(topic, *partition, Offset::Beginning)?;
         }
         if new.count() > 0 {
@@ -160,19 +187,25 @@ impl Follower {
 
     /// Takes what there is; whether there was something.
     fn poll(&mut self, shared: &Shared) -> KafkaResult<bool> {
-        let mut taken =
-            self.consumer.poll(Duration::ZERO).map_or(Ok(Taken::Nothing), |polled| taken(polled, shared))?
-                == Taken::Record;
+        let polled = self.consumer.poll(Duration::ZERO).map_or(Ok(Taken::Nothing), |polled| taken(polled, shared))?;
+        let mut taken = matches!(polled, Taken::Record(_));
         let mut arrived = false;
-        for followed in self.places.values_mut() {
-            for polled in std::iter::from_fn(|| followed.queue.poll(Duration::ZERO)).take(MOST_AT_ONCE) {
+        for ((topic, partition), Followed { queue, reach }) in &mut self.places {
+            for polled in std::iter::from_fn(|| queue.poll(Duration::ZERO)).take(MOST_AT_ONCE) {
                 match self::taken(polled, shared)? {
-                    Taken::Record => taken = true,
-                    Taken::End if !followed.arrived => {
-                        followed.arrived = true;
-                        arrived = true;
+                    Taken::Record(offset) => {
+                        taken = true;
+                        if reach.comes(offset) {
+                            tracing::error!(
+                                topic,
+                                partition,
+                                offset,
+                                "a topic was made anew or cut short, and is read again"
+                            );
+                        }
                     }
-                    Taken::End | Taken::Nothing => {}
+                    Taken::End => arrived |= reach.ends(),
+                    Taken::Nothing => {}
                 }
             }
         }
@@ -185,16 +218,18 @@ impl Follower {
     fn tell(&self, shared: &Shared) {
         match &self.unanswered {
             Some(error) => shared.alerts.unknown(error.clone()),
-            None => shared.alerts.behind(self.places.values().filter(|place| !place.arrived).count()),
+            None => shared.alerts.behind(self.places.values().filter(|place| !place.reach.arrived).count()),
         }
         shared.metrics.open_alerts(shared.alerts.counts());
+        shared.metrics.pauses(shared.alerts.pauses(now()));
     }
 }
 
 /// What a poll has brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
-    Record,
+    /// A record, and its offset.
+    Record(i64),
     /// The end of the partition.
     End,
     Nothing,
@@ -204,7 +239,7 @@ fn taken(polled: KafkaResult<BorrowedMessage<'_>>, shared: &Shared) -> KafkaResu
     match polled {
         Ok(message) => {
             take(shared, &message);
-            Ok(Taken::Record)
+            Ok(Taken::Record(message.offset()))
         }
         Err(KafkaError::PartitionEOF(_)) => Ok(Taken::End),
         Err(error) if is_passing(&error) => {
@@ -231,5 +266,24 @@ fn take(shared: &Shared, message: &BorrowedMessage<'_>) {
         shared.metrics.foreign_alert();
         let (partition, offset) = (message.partition(), message.offset());
         tracing::warn!(topic = message.topic(), partition, offset, %foreign, "a record among the alerts is none, and is not shown");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_gone_back_is_not_all_known_before_its_end_comes_again() {
+        let mut reach = Reach::default();
+        assert!(!reach.arrived);
+        for offset in [0, 1, 5] {
+            assert!(!reach.comes(offset));
+        }
+        assert!(reach.ends() && !reach.ends() && reach.arrived);
+        assert!(!reach.comes(6) && reach.arrived);
+        assert!(reach.comes(0) && !reach.arrived);
+        assert!(!reach.comes(1) && !reach.arrived);
+        assert!(reach.ends() && reach.arrived);
     }
 }

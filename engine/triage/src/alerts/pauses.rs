@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 
 use triage_core::program::{MOST_PAUSES, Pause, Scope};
 
+const RULE: &str = "rule";
+
+const PATIENT: &str = "patient";
+
 /// Pauses by partition.
 #[derive(Debug, Default)]
 pub(crate) struct Pauses {
@@ -24,7 +28,7 @@ impl Pauses {
     /// Forgets a patient's.
     pub(crate) fn erase(&mut self, partition: i32, patient: &str) {
         if let Some(pauses) = self.partitions.get_mut(&partition) {
-            pauses.retain(|pause| scope(&pause.scope) != ("patient", patient));
+            pauses.retain(|pause| scope(&pause.scope) != (PATIENT, patient));
         }
     }
 
@@ -43,6 +47,12 @@ impl Pauses {
         lasting.sort_by(|(left, _), (right, _)| order(left).cmp(&order(right)));
         lasting
     }
+
+    /// How many last at that time, by what they are of.
+    pub(crate) fn counts(&self, now: i64) -> [(&'static str, usize); 2] {
+        let lasting = self.lasting(now);
+        [RULE, PATIENT].map(|kind| (kind, lasting.iter().filter(|(pause, _)| scope(&pause.scope).0 == kind).count()))
+    }
 }
 
 fn order(pause: &Pause) -> (i64, &'static str, &str, &str, &str) {
@@ -53,8 +63,8 @@ fn order(pause: &Pause) -> (i64, &'static str, &str, &str, &str) {
 /// `rule` or `patient`, and which.
 pub(crate) fn scope(scope: &Scope) -> (&'static str, &str) {
     match scope {
-        Scope::Rule(rule) => ("rule", rule),
-        Scope::Patient(patient) => ("patient", patient),
+        Scope::Rule(rule) => (RULE, rule),
+        Scope::Patient(patient) => (PATIENT, patient),
     }
 }
 
@@ -77,6 +87,12 @@ mod tests {
         pauses.take(0, pause("past", 4), 5);
         assert_eq!(pauses.lasting(10), [(pause("soon", 10), vec![0, 1]), (pause("late", 90), vec![0, 1])]);
         assert_eq!(pauses.lasting(11), [(pause("late", 90), vec![0, 1])]);
+        let of_patient = Pause { scope: Scope::Patient("p".to_owned()), ..pause("", 50) };
+        pauses.take(1, of_patient, 11);
+        assert_eq!(
+            (pauses.counts(10), pauses.counts(51)),
+            ([("rule", 2), ("patient", 1)], [("rule", 1), ("patient", 0)])
+        );
         pauses.take(0, pause("more", 100), 91);
         assert_eq!(pauses.partitions.get(&0).map(Vec::len), Some(1));
     }

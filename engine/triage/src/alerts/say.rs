@@ -90,8 +90,8 @@ impl Speaker {
         let producer = Arc::clone(&self.producer);
         let asked = tokio::task::spawn_blocking(move || partitions(&*producer.get()?)).await;
         match asked {
-            Ok(Ok(0)) => Err(Refusal::Conflict(format!(
-                "there is no topic `{ACKNOWLEDGEMENTS}`, or this user may not see it: an engine makes it when it starts"
+            Ok(Ok(0)) => Err(Refusal::NotNow(format!(
+                "there is no topic `{ACKNOWLEDGEMENTS}`, or this user may not see it: an engine makes it when it starts; ask again"
             ))),
             Ok(Ok(partitions)) => Ok(partitions),
             Ok(Err(error)) => {

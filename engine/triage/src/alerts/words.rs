@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use triage_core::diagnostic::nearest;
-use triage_core::program::{Priority, Program};
+use triage_core::program::{Priority, Program, TECHNICAL_IDS};
 use triage_core::reading::parse_instant;
 
 use super::alert::State;
 use super::board::Board;
+use crate::kafka::topics::TECHNICAL_PARTITION;
 use crate::worker::MOST_BYTES_OF_WORDS;
 
 /// A pause ends by itself, and while someone remembers it. Longer than a shift handed over twice a day for a week is no
@@ -173,8 +174,11 @@ fn end(wanted: &WantedPause, now: i64) -> Result<i64, Refusal> {
     Ok(until)
 }
 
-/// The second part of an id, which is that of the place: `research/0/42@1700000000123/stroke.crisis`.
+/// The second part of an id, which is that of the place: `research/0/42@1700000000123/stroke.crisis`. Technical alerts have no place.
 fn partition_of(id: &str) -> Option<i32> {
+    if id.starts_with(TECHNICAL_IDS) {
+        return Some(TECHNICAL_PARTITION);
+    }
     let mut parts = id.splitn(4, '/');
     let (_stream, partition, place, rule) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let (offset, time) = place.split_once('@')?;

@@ -155,7 +155,7 @@ pub static KEYS: &[Key] = &[
     key(
         "engine.fresh_state",
         "false",
-        "begin without the state that is kept, once: windows, runs and open episodes are lost",
+        "let partitions whose state is refused begin without it: their windows, runs and open episodes are lost",
         |config, text| boolean(text).map(|fresh| config.engine.fresh_state = fresh),
     ),
     key(

@@ -47,6 +47,9 @@ pub(crate) const JOURNAL: &str = "triage-journal";
 /// What the engine says of itself.
 pub(crate) const TECHNICAL_ALERTS: &str = "alerts.technical";
 
+/// Its only partition, and that of `acknowledgements` on which people say that they have seen one.
+pub(crate) const TECHNICAL_PARTITION: i32 = 0;
+
 /// That readings are being judged.
 pub(crate) const HEARTBEAT: &str = "heartbeat";
 

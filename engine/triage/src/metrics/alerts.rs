@@ -8,6 +8,7 @@ use crate::alerts::alert::Priority;
 #[derive(Debug)]
 pub(super) struct AlertMetrics {
     open: IntGaugeVec,
+    pauses: IntGaugeVec,
     foreign: IntCounter,
     tombstones: IntCounter,
     deliveries: IntCounterVec,
@@ -21,6 +22,7 @@ impl AlertMetrics {
     pub(super) fn new(make: &Maker<'_>) -> Result<Self, prometheus::Error> {
         Ok(Self {
             open: make.gauges("triage_open_alerts", "episodes open in all processes, by priority", &["priority"])?,
+            pauses: make.gauges("triage_pauses", "pauses in force in all processes, by what they are of", &["kind"])?,
             foreign: make.counter("triage_foreign_alerts_total", "records in topics of alerts that are no alerts")?,
             tombstones: make.counter("triage_alert_tombstones_total", "alerts let go that were closed long ago")?,
             deliveries: make.counters(
@@ -57,6 +59,13 @@ impl Metrics {
     pub(crate) fn open_alerts(&self, counts: [usize; Priority::ALL.len()]) {
         for (priority, count) in Priority::ALL.into_iter().zip(counts) {
             self.alerts.open.with_label_values(&[priority.as_str()]).set(count as i64);
+        }
+    }
+
+    /// How many pauses are in force, by kind.
+    pub(crate) fn pauses(&self, counts: [(&'static str, usize); 2]) {
+        for (kind, count) in counts {
+            self.alerts.pauses.with_label_values(&[kind]).set(count as i64);
         }
     }
 

@@ -11,10 +11,12 @@ use triage_core::program::{Limits, Outputs, Program, States};
 use super::again::{Again, AgainError, Arrived, Part};
 use super::entry::{Entry, Event};
 use super::keeper::Beginning;
+use super::orphan::{Orphan, Orphans};
 use super::record::{Basis, FormError, Key, Mark, Own, Place, Snapshot};
+use crate::clock::now;
 use crate::config::Config;
 use crate::kafka::records::{ReadError, Records};
-use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS};
+use crate::kafka::topics::{ACKNOWLEDGEMENTS, JOURNAL, SNAPSHOTS, alerts_of};
 use crate::published::{self, PublishError};
 
 /// Why a partition cannot be taken over. None of these is repaired by guessing.
@@ -22,7 +24,9 @@ use crate::published::{self, PublishError};
 pub(crate) enum RestoreError {
     #[error("its state cannot be read: {0}")]
     Read(#[from] ReadError),
-    #[error("a record of `{topic}` at {offset} cannot be read: {error}")]
+    #[error(
+        "a record of `{topic}` at {offset} cannot be read: {error}; to go on without state, start once with `engine.fresh_state = true`"
+    )]
     Form { topic: &'static str, offset: i64, error: FormError },
     #[error("{0}; to go on without state, start once with `engine.fresh_state = true`")]
     Again(#[from] AgainError),
@@ -52,8 +56,12 @@ pub(crate) enum RestoreError {
              without state, start once with `engine.fresh_state = true`"
     )]
     Unnoted { noted: u64, found: u64 },
-    #[error("its state is of rule set {version}, which is not on `rule-sets` or cannot be compiled: {reason}")]
-    RuleSet { version: String, reason: String },
+    #[error(
+        "its state is of rule set {version}, which {reason}; to go on without state, start once with `engine.fresh_state = true`"
+    )]
+    RuleSet { version: String, reason: &'static str },
+    #[error("its state is of rule set {version}, and the published rule sets cannot be read: {error}")]
+    Published { version: String, error: PublishError },
     #[error(
         "state was kept up to entry {entry} of `{JOURNAL}`, and `{SNAPSHOTS}` has nothing of it: it was deleted or made anew; to go on \
          without state, start once with `engine.fresh_state = true`"
@@ -68,6 +76,31 @@ impl RestoreError {
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self, Self::Read(ReadError::Unsettled { .. }))
     }
+
+    /// Whether it stays so, whatever the broker and other processes do.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Read(_) | Self::Published { .. } | Self::Behind { .. } | Self::Unwanted => false,
+            Self::Form { .. }
+            | Self::Again(_)
+            | Self::Short { .. }
+            | Self::Ahead { .. }
+            | Self::Gone { .. }
+            | Self::Gap { .. }
+            | Self::Unnoted { .. }
+            | Self::RuleSet { .. }
+            | Self::Lost { .. } => true,
+        }
+    }
+}
+
+/// How the journal is read by who begins without state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Journal {
+    /// What cannot be read is refused.
+    Whole,
+    /// What cannot be read is passed over.
+    AsFarAsItCanBeRead,
 }
 
 /// A partition as it was when its last transaction committed.
@@ -76,6 +109,8 @@ pub(crate) struct Restored {
     pub(crate) beginning: Beginning,
     /// What the change of rule set since has to say, if there was one, and the rule set before it.
     pub(crate) farewell: Option<(Arc<Program>, Outputs)>,
+    /// The ends of alerts that are open, and of which the state knows nothing.
+    pub(crate) orphans: Vec<Orphan>,
 }
 
 /// What to take over, and under which rule set.
@@ -87,13 +122,14 @@ pub(crate) struct Restorer<'a> {
     pub(crate) partition: i32,
     /// The stream's.
     pub(crate) partitions: i32,
-    /// Whether to begin without the state that is kept.
-    pub(crate) afresh: bool,
+    /// Whether to begin without the state that is kept if that cannot be had.
+    pub(crate) may_begin_afresh: bool,
     /// False once nobody wants it any more.
     pub(crate) wanted: &'a AtomicBool,
 }
 
 /// What the group has committed.
+#[derive(Debug, PartialEq, Eq)]
 struct Committed {
     next: Option<i64>,
     /// The number of the last journal entry, if it is noted.
@@ -105,14 +141,18 @@ impl Restorer<'_> {
     pub(crate) fn restore(&self) -> Result<Restored, RestoreError> {
         // First: everything that is read after it is at least as late.
         let committed = self.committed()?;
-        if self.afresh {
-            tracing::warn!(
-                partition = self.partition,
-                next = committed.next,
-                "a partition begins without the state that was kept of it"
-            );
-            return self.begin(&committed);
+        match self.of_what_is_kept(&committed) {
+            // Not if somebody has committed meanwhile: then it may only seem so.
+            Err(error) if self.may_begin_afresh && error.is_final() && self.committed()? == committed => {
+                let (partition, next) = (self.partition, committed.next);
+                tracing::warn!(%error, partition, next, "a partition begins without the state that was kept of it");
+                self.begin(&committed, Journal::AsFarAsItCanBeRead)
+            }
+            restored => restored,
         }
+    }
+
+    fn of_what_is_kept(&self, committed: &Committed) -> Result<Restored, RestoreError> {
         let snapshots = self.snapshots()?;
         let Some(mark) = snapshots.mark.clone() else {
             if let Some(entry) = committed.entry
@@ -125,9 +165,9 @@ impl Restorer<'_> {
                 let partition = self.partition;
                 tracing::warn!(partition, next, "no state was kept of the readings before this place; it begins here");
             }
-            return self.begin(&committed);
+            return self.begin(committed, Journal::Whole);
         };
-        self.of_snapshots(snapshots, mark, &committed)
+        self.of_snapshots(snapshots, mark, committed)
     }
 
     fn committed(&self) -> Result<Committed, RestoreError> {
@@ -137,10 +177,11 @@ impl Restorer<'_> {
         Ok(Committed { next: stream.map(|(next, _)| next), entry, acknowledged: acknowledged.map(|(next, _)| next) })
     }
 
-    /// No state at all. Entries of the journal that are there already keep their numbers, and patients of earlier snapshots are
-    /// forgotten with the next ones.
-    fn begin(&self, committed: &Committed) -> Result<Restored, RestoreError> {
-        let (last, journal) = self.last_entry()?;
+    /// No state at all. Entries of the journal that are there already keep their numbers, patients of earlier snapshots are
+    /// forgotten with the next ones, and what a later restore reads begins behind all that is there. Alerts that a group has left
+    /// open which was never here may be another's.
+    fn begin(&self, committed: &Committed, journal: Journal) -> Result<Restored, RestoreError> {
+        let (last, journal) = self.last_entry(journal)?;
         let last = last.max(committed.entry.unwrap_or(0));
         let mut dirty = BTreeSet::new();
         let since = self.read(SNAPSHOTS, Offset::Beginning, |message| {
@@ -166,7 +207,8 @@ impl Restorer<'_> {
             latest: None,
         };
         let beginning = Beginning { place, acknowledgement, mark, basis, journal, dirty };
-        Ok(Restored { states: States::new(self.partitions), beginning, farewell: None })
+        let orphans = if committed.next.is_some() { self.orphans()? } else { Vec::new() };
+        Ok(Restored { states: States::new(self.partitions), beginning, farewell: None, orphans })
     }
 
     /// Where acknowledgements go on: what the group has committed, or the state has seen, whichever is later.
@@ -216,35 +258,60 @@ impl Restorer<'_> {
         let place = Place { next, entry: last };
         let acknowledgement = self.acknowledgement(seen, committed)?;
         let beginning = Beginning { place, acknowledgement, mark, basis, journal, dirty };
-        Ok(Restored { states, beginning, farewell })
+        Ok(Restored { states, beginning, farewell, orphans: Vec::new() })
     }
 
-    /// The last snapshot of each patient, and the mark.
+    /// The last snapshot of each patient, and the mark. What cannot be read is refused, unless it is of a state that was given
+    /// up.
     fn snapshots(&self) -> Result<Snapshots, RestoreError> {
         let mut found = Snapshots::default();
+        let mut unreadable = None;
         self.read(SNAPSHOTS, Offset::Beginning, |message| {
-            let form = |error| form(SNAPSHOTS, message.offset(), error);
-            let key = Key::read(message.key().unwrap_or_default(), &self.config.kafka.group).map_err(form)?;
-            match (key, message.payload()) {
-                (Some(Key::Patient(id)), Some(state)) => {
-                    found.patients.insert(id, (message.offset(), Snapshot::read(state).map_err(form)?));
-                }
-                (Some(Key::Patient(id)), None) => drop(found.patients.remove(&id)),
-                (Some(Key::Partition), state) => {
-                    found.mark = state.map(Mark::read).transpose().map_err(form)?;
-                    found.mark_offset = message.offset();
-                }
-                (None, _) => {}
+            if let Err(error) = found.take(message, &self.config.kafka.group) {
+                unreadable = Some((message.offset(), error));
             }
             Ok(())
         })?;
-        Ok(found)
+        let since = found.mark.as_ref().map(|mark| mark.since);
+        match unreadable {
+            Some((offset, error)) if since.is_none_or(|since| offset >= since) => Err(form(SNAPSHOTS, offset, error)),
+            Some((offset, _)) => {
+                let partition = self.partition;
+                tracing::warn!(
+                    partition,
+                    offset,
+                    since,
+                    "a record of a state that was given up cannot be read, and need not be"
+                );
+                Ok(found)
+            }
+            None => Ok(found),
+        }
     }
 
-    /// The number of our group's last entry, and where the journal ends. Who begins afresh needs nothing else of it, and so passes
-    /// over what cannot be read.
-    fn last_entry(&self) -> Result<(u64, i64), RestoreError> {
-        if !self.afresh {
+    /// The ends of the alerts of our topics that are open.
+    fn orphans(&self) -> Result<Vec<Orphan>, RestoreError> {
+        let mut open = Orphans::default();
+        let topics = self.program.topics().iter().filter(|topic| topic.alerts);
+        for topic in topics.map(|topic| topic.name.as_str()) {
+            let kafka = alerts_of(topic);
+            if self.records.partitions(&kafka)? <= self.partition {
+                continue;
+            }
+            self.read(&kafka, Offset::Beginning, |message| {
+                if let Err(foreign) = open.take((topic, self.partition), message.key(), message.payload()) {
+                    let (partition, offset) = (self.partition, message.offset());
+                    tracing::warn!(topic = kafka, partition, offset, %foreign, "a record among the alerts is none");
+                }
+                Ok(())
+            })?;
+        }
+        Ok(open.ends(now()))
+    }
+
+    /// The number of our group's last entry, and where the journal ends. Who begins afresh needs nothing else of it.
+    fn last_entry(&self, journal: Journal) -> Result<(u64, i64), RestoreError> {
+        if journal == Journal::Whole {
             let (entries, end) = self.entries_after(0, Offset::Beginning)?;
             return Ok((entries.back().map_or(0, |entry| entry.number), end));
         }
@@ -275,10 +342,10 @@ impl Restorer<'_> {
         Ok((entries, end))
     }
 
-    /// All of a state topic that is committed, from `from` on, if nothing of it is open; and where it ends.
+    /// All of a topic's partition that is committed, from `from` on, if nothing of it is open; and where it ends.
     fn read(
         &self,
-        topic: &'static str,
+        topic: &str,
         from: Offset,
         mut take: impl FnMut(&BorrowedMessage<'_>) -> Result<(), RestoreError>,
     ) -> Result<i64, RestoreError> {
@@ -326,15 +393,15 @@ impl Restorer<'_> {
 
     /// A rule set that is not ours.
     fn rule_set(&self, version: &str) -> Result<Arc<Program>, RestoreError> {
-        let refused = |reason: String| RestoreError::RuleSet { version: version.to_owned(), reason };
-        let failed = |error: PublishError| refused(error.to_string());
+        let refused = |reason| RestoreError::RuleSet { version: version.to_owned(), reason };
+        let failed = |error| RestoreError::Published { version: version.to_owned(), error };
         let latest = published::latest(self.config).map_err(failed)?;
         if latest.is_some_and(|latest| latest.pointer.version == version) {
             return Err(RestoreError::Behind { version: version.to_owned() });
         }
         let found = published::of_version(self.config, version).map_err(failed)?;
-        let found = found.ok_or_else(|| refused("it is not there".to_owned()))?;
-        let compiled = found.compile().map_err(|_| refused("it does not compile here".to_owned()))?;
+        let found = found.ok_or_else(|| refused("is not on `rule-sets`"))?;
+        let compiled = found.compile().map_err(|_| refused("cannot be compiled here"))?;
         Ok(Arc::new(compiled.program))
     }
 
@@ -357,6 +424,21 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
+    fn take(&mut self, message: &BorrowedMessage<'_>, group: &str) -> Result<(), FormError> {
+        match (Key::read(message.key().unwrap_or_default(), group)?, message.payload()) {
+            (Some(Key::Patient(id)), Some(state)) => {
+                self.patients.insert(id, (message.offset(), Snapshot::read(state)?));
+            }
+            (Some(Key::Patient(id)), None) => drop(self.patients.remove(&id)),
+            (Some(Key::Partition), state) => {
+                self.mark = state.map(Mark::read).transpose()?;
+                self.mark_offset = message.offset();
+            }
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
     /// What there is to take in, in no order.
     pub(super) fn parts(self, mark: &Mark) -> Result<Vec<Part>, RestoreError> {
         let own = |own: &Own| own.read().map_err(|error| form(SNAPSHOTS, self.mark_offset, error));

@@ -18,7 +18,7 @@ use crate::shared::{Current, Shared};
 struct Ask {
     partition: i32,
     current: Arc<Current>,
-    afresh: bool,
+    may_begin_afresh: bool,
     wanted: Arc<AtomicBool>,
 }
 
@@ -56,12 +56,12 @@ impl Restoring {
     }
 
     /// An earlier answer of that partition is not given any more.
-    pub(crate) fn ask(&mut self, partition: i32, current: Arc<Current>, afresh: bool) {
+    pub(crate) fn ask(&mut self, partition: i32, current: Arc<Current>, may_begin_afresh: bool) {
         self.forget(partition);
         let wanted = Arc::new(AtomicBool::new(true));
         self.under_way.insert(partition, Arc::clone(&wanted));
         // If nobody hears it, the next look for an answer says so.
-        let _ = self.asks.send(Ask { partition, current, afresh, wanted });
+        let _ = self.asks.send(Ask { partition, current, may_begin_afresh, wanted });
     }
 
     /// The partition is not ours any more.
@@ -103,7 +103,7 @@ const KEEPING: Duration = Duration::from_secs(1);
 
 fn serve(config: &Config, limits: Limits, partitions: i32, asks: &Receiver<Ask>, answers: &Sender<Answer>) {
     let mut clients = None;
-    while let Some(Ask { partition, current, afresh, wanted }) = next(asks, &mut clients) {
+    while let Some(Ask { partition, current, may_begin_afresh, wanted }) = next(asks, &mut clients) {
         if !wanted.load(Ordering::Relaxed) {
             continue;
         }
@@ -113,8 +113,17 @@ fn serve(config: &Config, limits: Limits, partitions: i32, asks: &Receiver<Ask>,
         };
         let restored = records.map_err(RestoreError::from).and_then(|records| {
             let program = &current.program;
-            let restorer =
-                Restorer { config, records: &records, program, limits, partition, partitions, afresh, wanted: &wanted };
+            let wanted = &*wanted;
+            let restorer = Restorer {
+                config,
+                records: &records,
+                program,
+                limits,
+                partition,
+                partitions,
+                may_begin_afresh,
+                wanted,
+            };
             let restored = restorer.restore();
             // After an error others are made.
             clients = restored.as_ref().map_or_else(RestoreError::is_passing, |_| true).then_some(records);

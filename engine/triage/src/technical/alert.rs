@@ -1,10 +1,14 @@
 //! The bytes of a technical alert: the form of every alert, with `"technical": true`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Number;
-use serde_json::value::RawValue;
 use triage_core::monitor::Finding;
 use triage_core::syntax::ast::Priority;
+
+use super::episode::News;
+use crate::alerts::alert::Told;
 
 /// A technical alert, in the order in which its keys are written.
 #[derive(Debug, Serialize)]
@@ -22,6 +26,8 @@ pub(super) struct Alert<'a> {
     notify: &'a str,
     technical: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(serialize_with = "numbers")]
     values: &'a [(&'static str, f64)],
@@ -29,39 +35,46 @@ pub(super) struct Alert<'a> {
 }
 
 /// Where it comes from: no reading, but a process.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Origin<'a> {
-    pub(super) process: &'a str,
-    pub(super) ruleset: &'a str,
+    pub(super) process: Cow<'a, str>,
+    pub(super) ruleset: Cow<'a, str>,
 }
 
 /// One thing that is told of an episode.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Telling<'a> {
     pub(super) id: &'a str,
     pub(super) rule: &'a str,
     pub(super) since: i64,
-    /// When it was over, and why if not because it is.
-    pub(super) resolved: Option<(i64, Option<&'a str>)>,
+    pub(super) news: News<'a>,
+    /// Why it is over, if it is and not by itself.
+    pub(super) reason: Option<&'a str>,
     pub(super) notify: &'a str,
     pub(super) origin: Origin<'a>,
 }
 
 impl<'a> Alert<'a> {
     pub(super) fn new(finding: &'a Finding, telling: Telling<'a>) -> Self {
-        let Telling { id, rule, since, resolved, notify, origin } = telling;
+        let Telling { id, rule, since, news, reason, notify, origin } = telling;
+        let (ts, by, reason) = match news {
+            News::Raised => (since, None, None),
+            News::Acknowledged { by, at } => (at, Some(by), None),
+            News::Resolved { at } => (at, None, reason),
+        };
         Self {
             id,
             rule,
-            state: if resolved.is_some() { "resolved" } else { "raised" },
+            state: news.state().as_str(),
             priority: priority(finding.priority),
             patient: finding.patient.as_deref(),
-            ts: resolved.map_or(since, |(at, _)| at),
+            ts,
             since,
             message: &finding.message,
             notify,
             technical: true,
-            reason: resolved.and_then(|(_, reason)| reason),
+            by,
+            reason,
             values: &finding.values,
             origin,
         }
@@ -69,44 +82,18 @@ impl<'a> Alert<'a> {
 }
 
 /// A technical alert that some process has told of, read back.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Left {
-    pub(super) id: String,
-    rule: String,
-    state: String,
-    priority: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patient: Option<String>,
-    ts: i64,
-    since: i64,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notify: Option<String>,
-    technical: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    values: Box<RawValue>,
-    origin: LeftBy,
-}
-
-#[derive(Debug, Clone, Deserialize, Serialize)]
-struct LeftBy {
-    process: String,
-    ruleset: String,
+    pub(super) process: String,
+    pub(super) told: Told,
 }
 
 impl Left {
-    pub(super) fn is_open(&self) -> bool {
-        self.state != "resolved"
-    }
-
-    pub(super) fn process(&self) -> &str {
-        &self.origin.process
-    }
-
-    /// The same, resolved.
-    pub(super) fn resolved(self, now: i64, reason: &str) -> Self {
-        Self { state: "resolved".to_owned(), ts: now, reason: Some(reason.to_owned()), ..self }
+    /// None if it is not in the form of ours.
+    pub(super) fn read(value: &[u8]) -> Option<Self> {
+        let told = Told::read(std::str::from_utf8(value).ok()?).ok()?;
+        let origin: Origin<'_> = serde_json::from_str(told.origin.get()).ok()?;
+        Some(Self { process: origin.process.into_owned(), told })
     }
 }
 
@@ -139,7 +126,7 @@ mod tests {
 
     const RAISED: &str = r#"{"id":"technical/ward-0/3@1700000000000/technical.stuck_value","rule":"technical.stuck_value","state":"raised","priority":"medium","patient":"p1","ts":1700000000000,"since":1700000000000,"message":"`bp` does not move","notify":"clinical engineer","technical":true,"values":{"readings":41,"share":0.123},"origin":{"process":"ward-0","ruleset":"9f2c1a"}}"#;
 
-    fn written(resolved: Option<(i64, Option<&str>)>) -> String {
+    fn written(news: News<'_>, reason: Option<&str>) -> String {
         let finding = Finding {
             priority: Priority::Medium,
             patient: Some("p1".to_owned()),
@@ -150,25 +137,31 @@ mod tests {
             id: "technical/ward-0/3@1700000000000/technical.stuck_value",
             rule: "technical.stuck_value",
             since: 1_700_000_000_000,
-            resolved,
+            news,
+            reason,
             notify: "clinical engineer",
-            origin: Origin { process: "ward-0", ruleset: "9f2c1a" },
+            origin: Origin { process: "ward-0".into(), ruleset: "9f2c1a".into() },
         };
         serde_json::to_string(&Alert::new(&finding, telling)).unwrap()
     }
 
     #[test]
     fn it_has_the_form_of_every_alert() {
-        assert_eq!(written(None), RAISED);
+        assert_eq!(written(News::Raised, None), RAISED);
+        let seen = written(News::Acknowledged { by: "eve", at: 1_700_000_005_000 }, None);
+        let expected = RAISED.replace("raised", "acknowledged").replace("\"ts\":1700000000000", "\"ts\":1700000005000");
+        assert_eq!(seen, expected.replace("\"technical\":true,", "\"technical\":true,\"by\":\"eve\","));
     }
 
     #[test]
     fn what_was_left_open_is_resolved_with_the_same_bytes_but_state_time_and_reason() {
-        let expected = written(Some((1_700_000_009_000, Some("process restarted"))));
-        let left: Left = serde_json::from_str(RAISED).unwrap();
-        assert!(left.is_open() && left.process() == "ward-0" && left.id.ends_with("/technical.stuck_value"));
-        let resolved = left.resolved(1_700_000_009_000, "process restarted");
-        assert_eq!(serde_json::to_string(&resolved).unwrap(), expected);
-        assert!(!serde_json::from_str::<Left>(&expected).unwrap().is_open());
+        let expected = written(News::Resolved { at: 1_700_000_009_000 }, Some("process restarted"));
+        let seen = written(News::Acknowledged { by: "eve", at: 1_700_000_005_000 }, None);
+        for open in [RAISED, &seen] {
+            let Left { process, told } = Left::read(open.as_bytes()).unwrap();
+            assert!(told.is_open() && process == "ward-0" && told.id.ends_with("/technical.stuck_value"));
+            assert_eq!(told.resolved(1_700_000_009_000, "process restarted").json(), expected.as_bytes());
+        }
+        assert!(!Left::read(expected.as_bytes()).unwrap().told.is_open());
     }
 }

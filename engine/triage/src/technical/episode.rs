@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use triage_core::monitor::{Finding, Findings};
+use triage_core::program::{Acknowledgement, TECHNICAL_IDS};
 use triage_core::syntax::ast::Priority;
+
+use crate::alerts::alert::State;
 
 /// Something that is wrong, from when it began to when it is over.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,10 +15,46 @@ pub(super) struct Episode {
     pub(super) rule: &'static str,
     /// Epoch milliseconds.
     pub(super) since: i64,
-    pub(super) resolved: Option<i64>,
+    /// Who has seen it, the first to say so, and when.
+    acknowledged: Option<(String, i64)>,
+    resolved: Option<i64>,
     pub(super) finding: Finding,
-    /// Whether anybody has been told that it began.
-    told: bool,
+    /// What was told of it last.
+    told: Option<State>,
+}
+
+/// What is new of an episode; times in epoch milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News<'a> {
+    Raised,
+    Acknowledged { by: &'a str, at: i64 },
+    Resolved { at: i64 },
+}
+
+impl News<'_> {
+    pub(super) fn state(&self) -> State {
+        match self {
+            Self::Raised => State::Raised,
+            Self::Acknowledged { .. } => State::Acknowledged,
+            Self::Resolved { .. } => State::Resolved,
+        }
+    }
+}
+
+impl Episode {
+    fn begin(id: String, rule: &'static str, since: i64, finding: Finding) -> Self {
+        Self { id, rule, since, acknowledged: None, resolved: None, finding, told: None }
+    }
+
+    /// What is to be told next.
+    fn untold(&self) -> Option<News<'_>> {
+        match (self.told, &self.acknowledged, self.resolved) {
+            (None, ..) => Some(News::Raised),
+            (Some(State::Raised), Some((by, at)), _) => Some(News::Acknowledged { by, at: *at }),
+            (Some(State::Raised | State::Acknowledged), _, Some(at)) => Some(News::Resolved { at }),
+            _ => None,
+        }
+    }
 }
 
 /// The technical alerts of a process.
@@ -26,7 +65,7 @@ pub(super) struct Episodes {
     open: BTreeMap<(&'static str, String), Episode>,
     /// Rules that something has been open of, and how urgent it was.
     known: BTreeSet<(&'static str, Priority)>,
-    /// Over, and their end is not told yet.
+    /// Over, and that is not told yet.
     ended: Vec<Episode>,
     /// Ids of those of erased patients, whose alerts are to be taken away.
     erased: Vec<String>,
@@ -40,29 +79,36 @@ impl Episodes {
     /// Begins and ends episodes by what is wrong at `now`. Of what nobody has heard of yet nobody hears once it is over.
     pub(super) fn update(&mut self, findings: &Findings, now: i64) {
         let gone = self.open.extract_if(.., |(rule, subject), _| findings.get(rule, subject).is_none());
-        let told = gone.filter(|(_, episode)| episode.told);
+        let told = gone.filter(|(_, episode)| episode.told.is_some());
         self.ended.extend(told.map(|(_, episode)| Episode { resolved: Some(now), ..episode }));
         for (rule, subject, finding) in findings.iter() {
             let key = (rule, subject.to_owned());
             if self.open.contains_key(&key) {
                 continue;
             }
-            let id = format!("technical/{}/{}@{now}/{rule}", self.process, self.next);
+            let id = format!("{TECHNICAL_IDS}{}/{}@{now}/{rule}", self.process, self.next);
             self.next += 1;
             self.known.insert((rule, finding.priority));
-            let finding = finding.clone();
-            self.open.insert(key, Episode { id, rule, since: now, resolved: None, finding, told: false });
+            self.open.insert(key, Episode::begin(id, rule, now, finding.clone()));
+        }
+    }
+
+    /// Somebody has seen an alert; only the first to say so of one that is open counts.
+    pub(super) fn acknowledge(&mut self, said: Acknowledgement) {
+        let Acknowledgement { id, by, time } = said;
+        if let Some(episode) = self.open.values_mut().find(|episode| episode.id == id) {
+            episode.acknowledged.get_or_insert((by, time));
         }
     }
 
     /// Whether anybody has been told of one that is open.
     pub(super) fn is_any_told(&self) -> bool {
-        self.open.values().any(|episode| episode.told)
+        self.open.values().any(|episode| episode.told.is_some())
     }
 
     /// Somebody else has said of these that they are over. Those that are not begin anew.
     pub(super) fn begin_anew(&mut self, over: &BTreeSet<String>) {
-        self.open.retain(|_, episode| !episode.told || !over.contains(&episode.id));
+        self.open.retain(|_, episode| episode.told.is_none() || !over.contains(&episode.id));
     }
 
     /// A patient is erased: theirs are gone without a word, which would have their id. One that nobody has been told of may have
@@ -89,17 +135,17 @@ impl Episodes {
         self.open.values().chain(&self.ended).any(|episode| episode.id == id)
     }
 
-    /// What is to be told next: ends first.
-    pub(super) fn untold(&self) -> Option<&Episode> {
-        self.ended.first().or_else(|| self.open.values().find(|episode| !episode.told))
+    /// What is to be told next: of those that are over first.
+    pub(super) fn untold(&self) -> Option<(&Episode, News<'_>)> {
+        self.ended.iter().chain(self.open.values()).find_map(|episode| Some((episode, episode.untold()?)))
     }
 
-    /// It has been told.
+    /// What was to be told next of it has been told.
     pub(super) fn told(&mut self, id: &str) {
-        self.ended.retain(|episode| episode.id != id);
-        if let Some(episode) = self.open.values_mut().find(|episode| episode.id == id) {
-            episode.told = true;
+        if let Some(episode) = self.ended.iter_mut().chain(self.open.values_mut()).find(|episode| episode.id == id) {
+            episode.told = episode.untold().map(|news| news.state()).or(episode.told);
         }
+        self.ended.retain(|episode| episode.untold().is_some());
     }
 
     /// How many are open, by rule and priority; 0 where there was one before.
@@ -127,13 +173,49 @@ mod tests {
         findings
     }
 
-    fn tell(episodes: &mut Episodes) -> Vec<(String, bool)> {
+    fn tell(episodes: &mut Episodes) -> Vec<(String, State)> {
         let mut told = Vec::new();
-        while let Some(next) = episodes.untold().cloned() {
-            told.push((next.id.clone(), next.resolved.is_some()));
-            episodes.told(&next.id);
+        while let Some((episode, news)) = episodes.untold() {
+            let (id, state) = (episode.id.clone(), news.state());
+            episodes.told(&id);
+            told.push((id, state));
         }
         told
+    }
+
+    fn said(id: &str, by: &str, time: i64) -> Acknowledgement {
+        Acknowledgement { id: id.to_owned(), by: by.to_owned(), time }
+    }
+
+    #[test]
+    fn an_acknowledgement_is_told_once_and_before_the_end() {
+        let mut episodes = Episodes::new("w".to_owned());
+        episodes.update(&wrong(&["a", "b"]), 5);
+        let ids: Vec<String> = tell(&mut episodes).into_iter().map(|(id, _)| id).collect();
+        episodes.acknowledge(said(&ids[0], "eve", 6));
+        episodes.acknowledge(said(&ids[0], "adam", 7));
+        episodes.acknowledge(said("technical/other/0@5/technical.x", "eve", 6));
+        let news = episodes.untold().map(|(_, news)| news);
+        assert_eq!(news, Some(News::Acknowledged { by: "eve", at: 6 }));
+        assert_eq!(tell(&mut episodes), [(ids[0].clone(), State::Acknowledged)]);
+        episodes.acknowledge(said(&ids[0], "adam", 8));
+        episodes.acknowledge(said(&ids[1], "eve", 8));
+        episodes.update(&wrong(&[]), 9);
+        episodes.acknowledge(said(&ids[0], "adam", 10));
+        let rest = [(&ids[0], State::Resolved), (&ids[1], State::Acknowledged), (&ids[1], State::Resolved)];
+        assert_eq!(tell(&mut episodes), rest.map(|(id, state)| (id.clone(), state)));
+    }
+
+    #[test]
+    fn one_that_begins_anew_is_not_acknowledged() {
+        let mut episodes = Episodes::new("w".to_owned());
+        episodes.update(&wrong(&["a"]), 5);
+        let id = tell(&mut episodes).remove(0).0;
+        episodes.acknowledge(said(&id, "eve", 6));
+        tell(&mut episodes);
+        episodes.begin_anew(&BTreeSet::from([id]));
+        episodes.update(&wrong(&["a"]), 7);
+        assert_eq!(tell(&mut episodes), [("technical/w/1@7/technical.x".to_owned(), State::Raised)]);
     }
 
     #[test]
@@ -152,14 +234,13 @@ mod tests {
     fn each_is_told_once_when_it_begins_and_once_when_it_is_over() {
         let mut episodes = Episodes::new("w".to_owned());
         episodes.update(&wrong(&["a"]), 5);
-        assert_eq!(tell(&mut episodes), [("technical/w/0@5/technical.x".to_owned(), false)]);
+        assert_eq!(tell(&mut episodes), [("technical/w/0@5/technical.x".to_owned(), State::Raised)]);
         episodes.update(&wrong(&["a", "b"]), 6);
-        assert_eq!(tell(&mut episodes), [("technical/w/1@6/technical.x".to_owned(), false)]);
+        assert_eq!(tell(&mut episodes), [("technical/w/1@6/technical.x".to_owned(), State::Raised)]);
         episodes.update(&wrong(&["b"]), 7);
         episodes.update(&wrong(&["b", "a"]), 8);
-        let again =
-            [("technical/w/0@5/technical.x".to_owned(), true), ("technical/w/2@8/technical.x".to_owned(), false)];
-        assert_eq!(tell(&mut episodes), again);
+        let again = [("technical/w/0@5/technical.x", State::Resolved), ("technical/w/2@8/technical.x", State::Raised)];
+        assert_eq!(tell(&mut episodes), again.map(|(id, state)| (id.to_owned(), state)));
     }
 
     #[test]

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use triage_core::monitor::{Findings, Monitor, Settings};
 
-use super::alert::{Alert, Origin, Telling, priority};
+use super::alert::{Alert, Left, Origin, Telling, priority};
 use super::board::Told;
 use super::conditions::{Conditions, Facts, Rounds};
 use super::episode::Episodes;
 use super::heartbeat::Heartbeat;
-use super::topic::{Sender, remains, stream_end};
+use super::topic::{Remains, SendError, Sender, remains, stream_end};
+use super::words::Words;
 use crate::clock::now;
-use crate::kafka::records::Records;
+use crate::kafka::records::{ReadError, Records};
 use crate::shared::Shared;
 use crate::shutdown::Backoff;
 use crate::webhook::Condition;
@@ -20,15 +21,24 @@ use crate::webhook::Condition;
 /// How often it asks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Without a heartbeat for so many of its periods a process is gone, and what it left open is over.
+/// Who was not heard of for so many periods of the heartbeat is gone, and what it left open is over.
 const GONE: u32 = 60;
 
-/// After so many periods of the heartbeat a process looks whether its alerts still stand: one that starts while this one sends no
-/// heartbeat takes it for gone.
+/// After so many periods of the heartbeat a process looks at what all have told: whether its own alerts still stand, and which have
+/// nobody any more. As often it says that it is there while it sends no heartbeat.
 const STANDING: u32 = 12;
 
 /// For how long a webhook that gave an alert up is told of, though it takes others by now: that one has not arrived.
 const GIVEN_UP_LASTS: Duration = Duration::from_mins(10);
+
+/// Why it is not settled which technical alerts are open.
+#[derive(Debug, thiserror::Error)]
+enum ReconcileError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("one that nobody has cannot be resolved: {0}")]
+    Send(#[from] SendError),
+}
 
 /// The episodes of one process.
 struct Supervisor<'a> {
@@ -40,15 +50,16 @@ struct Supervisor<'a> {
     monitor: Monitor,
     conditions: Conditions,
     episodes: Episodes,
+    words: Words,
     rounds: Rounds,
     /// When the next heartbeat is due.
     due: Instant,
     stream_end: Option<i64>,
     behind_broker: Option<i64>,
-    /// Whether what others have left open is resolved.
-    has_taken_over: bool,
-    /// When it is looked next whether alerts that have been told still stand.
+    /// When it is looked next at what all have told.
     standing: Instant,
+    /// When this process says next that it is there, if it sends no heartbeat.
+    presence: Instant,
     beats: bool,
     /// Workers that did not go round between the last two heartbeats.
     stuck: BTreeSet<usize>,
@@ -59,6 +70,7 @@ pub(super) fn run(shared: &Shared, partitions: i32) {
     let Some(sender) = open(shared) else { return };
     let mut supervisor = Supervisor::new(shared, partitions);
     while !shared.shutdown.sleep(LOOK) {
+        supervisor.hear_people();
         let findings = supervisor.look();
         supervisor.episodes.update(&findings, now());
         supervisor.tell(&sender, None);
@@ -99,45 +111,40 @@ impl<'a> Supervisor<'a> {
             conditions: Conditions::new(config, Instant::now()),
             episodes: Episodes::new(process.clone()),
             process,
+            words: Words::new(&shared.config.kafka),
             rounds: Rounds::default(),
             due: Instant::now(),
             stream_end: None,
             behind_broker: None,
-            has_taken_over: false,
             standing: Instant::now(),
+            presence: Instant::now(),
             beats: true,
             stuck: BTreeSet::new(),
         }
     }
 
-    /// Resolves what an earlier self has left open, and what processes have that are gone; whether that is done.
-    fn take_over(&self, sender: &Sender) -> bool {
-        let remains = match remains(&self.shared.config.kafka) {
-            Ok(remains) => remains,
-            Err(error) => {
-                tracing::error!(%error, "which technical alerts are still open is not known; trying again");
-                return false;
-            }
-        };
+    /// What people have said.
+    fn hear_people(&mut self) {
+        for said in self.words.read() {
+            self.episodes.acknowledge(said);
+        }
+    }
+
+    /// Resolves what an earlier self has left open, and what processes have that are gone.
+    fn take_over(&self, remains: &Remains, sender: &Sender) -> Result<(), SendError> {
         let now = now();
         let gone = i64::try_from((self.shared.config.heartbeat.every * GONE).as_millis()).unwrap_or(i64::MAX);
-        for left in remains.open {
-            let last = remains.heartbeats.get(left.process()).copied().unwrap_or(i64::MIN);
-            let reason = if left.process() == self.process { "process restarted" } else { "process gone" };
-            let lives = left.process() != self.process && now.saturating_sub(last) < gone;
-            if lives || self.episodes.has(&left.id) {
+        for left in &remains.open {
+            let Left { process, told } = left;
+            let reason = if *process == self.process { "process restarted" } else { "process gone" };
+            let lives = *process != self.process && now.saturating_sub(remains.heard_of(left)) < gone;
+            if lives || self.episodes.has(&told.id) {
                 continue;
             }
-            let resolved = left.resolved(now, reason);
-            match sender.alert(&resolved.id, &resolved) {
-                Ok(()) => tracing::info!(id = resolved.id, reason, "a technical alert is over"),
-                Err(error) => {
-                    tracing::error!(%error, "a technical alert of an earlier process cannot be resolved; trying again");
-                    return false;
-                }
-            }
+            sender.alert(&told.id, &told.clone().resolved(now, reason))?;
+            tracing::info!(id = told.id, reason, "a technical alert is over");
         }
-        true
+        Ok(())
     }
 
     /// What is wrong now.
@@ -221,14 +228,15 @@ impl<'a> Supervisor<'a> {
             self.episodes.buried();
         }
         let ruleset = self.shared.current.load().program.version().to_owned();
-        while let Some(episode) = self.episodes.untold() {
+        while let Some((episode, news)) = self.episodes.untold() {
             let telling = Telling {
                 id: &episode.id,
                 rule: episode.rule,
                 since: episode.since,
-                resolved: episode.resolved.map(|at| (at, reason)),
+                news,
+                reason,
                 notify: &self.shared.config.technical.notify,
-                origin: Origin { process: &self.process, ruleset: &ruleset },
+                origin: Origin { process: self.process.as_str().into(), ruleset: ruleset.as_str().into() },
             };
             let alert = Alert::new(&episode.finding, telling);
             if let Err(error) = sender.alert(&episode.id, &alert) {
@@ -252,8 +260,7 @@ impl<'a> Supervisor<'a> {
         }
         let every = self.shared.config.heartbeat.every;
         self.due = looked + every;
-        self.has_taken_over = self.has_taken_over || self.take_over(sender);
-        self.look_whether_they_stand(looked);
+        self.look_at_what_all_have_told(looked, sender);
         self.ask_for_the_end(looked);
         self.stuck = self.rounds.stuck(self.shared.technical.rounds());
         let beats = self.stuck.is_empty() && self.shared.board.all_ready();
@@ -262,6 +269,7 @@ impl<'a> Supervisor<'a> {
             self.beats = beats;
         }
         if !beats {
+            self.be_present(looked, sender);
             return;
         }
         let technical = &self.shared.technical;
@@ -284,15 +292,31 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// What another process has resolved, and is true still, is raised anew.
-    fn look_whether_they_stand(&mut self, now: Instant) {
-        if now < self.standing || !self.episodes.is_any_told() {
+    /// What another process has resolved, and is true still, is raised anew; what nobody has any more is resolved.
+    fn look_at_what_all_have_told(&mut self, now: Instant, sender: &Sender) {
+        if now < self.standing {
             return;
         }
         self.standing = now + self.shared.config.heartbeat.every * STANDING;
-        match remains(&self.shared.config.kafka) {
-            Ok(remains) => self.episodes.begin_anew(&remains.over),
-            Err(error) => tracing::warn!(%error, "it is not known whether technical alerts still stand"),
+        if let Err(error) = self.reconcile(sender) {
+            tracing::error!(%error, "which technical alerts are still open is not known; trying again later");
+        }
+    }
+
+    fn reconcile(&mut self, sender: &Sender) -> Result<(), ReconcileError> {
+        let remains = remains(&self.shared.config.kafka)?;
+        self.episodes.begin_anew(&remains.over);
+        Ok(self.take_over(&remains, sender)?)
+    }
+
+    /// Whoever sends no heartbeat and has told of alerts says that it is there, or they would be taken for those of nobody.
+    fn be_present(&mut self, now: Instant, sender: &Sender) {
+        if now < self.presence || !self.episodes.is_any_told() {
+            return;
+        }
+        match sender.presence(&self.process) {
+            Ok(()) => self.presence = now + self.shared.config.heartbeat.every * STANDING,
+            Err(error) => tracing::error!(%error, "it cannot be said that this process is there; trying again"),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::{Message, Timestamp};
+use rdkafka::message::{BorrowedMessage, Message, Timestamp};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::Offset;
 use serde::Serialize;
@@ -16,7 +16,11 @@ use crate::kafka::lasting::Lasting;
 use crate::kafka::properties;
 use crate::kafka::records::{ReadError, Records};
 use crate::kafka::rights::explained;
-use crate::kafka::topics::{HEARTBEAT, TECHNICAL_ALERTS};
+use crate::kafka::topics::{HEARTBEAT, TECHNICAL_ALERTS, TECHNICAL_PARTITION};
+
+/// The keys of records without a value by which a process that sends no heartbeat says that it is there: whoever goes by alerts'
+/// ids passes over them, and a compacted topic lets them go.
+const PRESENCE: &str = "process/";
 
 /// How long one record may take.
 const PATIENCE_MS: &str = "5000";
@@ -60,6 +64,11 @@ impl Sender {
         self.send(TECHNICAL_ALERTS, id, None).map(|_| ())
     }
 
+    /// Says that a process is there, which keeps its alerts from being taken for those of one that is gone.
+    pub(super) fn presence(&self, process: &str) -> Result<(), SendError> {
+        self.send(TECHNICAL_ALERTS, &format!("{PRESENCE}{process}"), None).map(|_| ())
+    }
+
     /// Sends a heartbeat; by how many milliseconds this machine's clock is behind the broker's at least, if the topic has the
     /// broker's time. The broker's stands between when it was sent and when that was confirmed.
     pub(super) fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<Option<i64>, SendError> {
@@ -71,7 +80,8 @@ impl Sender {
     }
 
     fn send(&self, topic: &str, key: &str, value: Option<&[u8]>) -> Result<Timestamp, SendError> {
-        let record = FutureRecord { payload: value, ..FutureRecord::to(topic).partition(0).key(key) };
+        let mut record = FutureRecord::<str, [u8]>::to(topic).partition(TECHNICAL_PARTITION).key(key);
+        record.payload = value;
         // Held until it is there: a producer that goes takes along what is on its way.
         let producer = self.producer.get()?;
         let delivery = producer.send_result(record).map_err(|(error, _)| error)?;
@@ -91,42 +101,60 @@ fn outside(time: i64, from: i64, to: i64) -> i64 {
     if time > to { time - to } else { (time - from).min(0) }
 }
 
-/// What processes have left open, what is over, and when each last sent a heartbeat. What was erased is neither.
+/// What processes have left open, what is over, and when each was last heard of. What was erased is neither.
 #[derive(Debug, Default)]
 pub(super) struct Remains {
     pub(super) open: Vec<Left>,
     /// By their ids.
     pub(super) over: BTreeSet<String>,
-    pub(super) heartbeats: BTreeMap<String, i64>,
+    /// When processes said that they are there, in epoch milliseconds.
+    heard: BTreeMap<String, i64>,
+}
+
+impl Remains {
+    /// When its process was last heard of; it was when it told of the alert.
+    pub(super) fn heard_of(&self, left: &Left) -> i64 {
+        self.heard.get(&left.process).copied().unwrap_or(i64::MIN).max(left.told.ts)
+    }
 }
 
 /// Reads both topics to their end. What is not in the form of ours is passed over.
 pub(super) fn remains(config: &KafkaConfig) -> Result<Remains, ReadError> {
     let records = Records::new(config)?;
-    let mut last: BTreeMap<Vec<u8>, Left> = BTreeMap::new();
-    read(&records, TECHNICAL_ALERTS, |key, value| {
-        match value.and_then(|value| serde_json::from_slice::<Left>(value).ok()) {
+    let (mut last, mut heard) = (BTreeMap::<Vec<u8>, Left>::new(), BTreeMap::new());
+    read(&records, TECHNICAL_ALERTS, |message| {
+        let key = message.key().unwrap_or_default();
+        match message.payload().and_then(Left::read) {
             Some(left) => drop(last.insert(key.to_vec(), left)),
             None => drop(last.remove(key)),
         }
+        heard.extend(present(message));
     })?;
-    let (open, over): (Vec<Left>, Vec<Left>) = last.into_values().partition(Left::is_open);
-    let mut heartbeats = BTreeMap::new();
-    read(&records, HEARTBEAT, |_, value| {
-        if let Some(beat) = value.and_then(|value| serde_json::from_slice::<Heartbeat>(value).ok()) {
-            heartbeats.insert(beat.process, beat.ts);
-        }
-    })?;
-    Ok(Remains { open, over: over.into_iter().map(|left| left.id).collect(), heartbeats })
+    let (open, over): (Vec<Left>, Vec<Left>) = last.into_values().partition(|left| left.told.is_open());
+    if !open.is_empty() {
+        read(&records, HEARTBEAT, |message| {
+            if let Some(beat) = message.payload().and_then(|value| serde_json::from_slice::<Heartbeat>(value).ok()) {
+                let last = heard.entry(beat.process).or_insert(beat.ts);
+                *last = beat.ts.max(*last);
+            }
+        })?;
+    }
+    Ok(Remains { open, over: over.into_iter().map(|left| left.told.id).collect(), heard })
 }
 
-fn read(records: &Records, topic: &str, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), ReadError> {
-    let (first, end) = records.bounds(topic, 0)?;
+/// The process that says that it is there, and when it does.
+fn present(message: &BorrowedMessage<'_>) -> Option<(String, i64)> {
+    let process = message.key()?.strip_prefix(PRESENCE.as_bytes()).filter(|_| message.payload().is_none())?;
+    Some((std::str::from_utf8(process).ok()?.to_owned(), message.timestamp().to_millis()?))
+}
+
+fn read(records: &Records, topic: &str, mut take: impl FnMut(&BorrowedMessage<'_>)) -> Result<(), ReadError> {
+    let (first, end) = records.bounds(topic, TECHNICAL_PARTITION)?;
     if first >= end {
         return Ok(());
     }
-    records.read((topic, 0), Offset::Beginning, end, &mut |message| {
-        take(message.key().unwrap_or_default(), message.payload());
+    records.read((topic, TECHNICAL_PARTITION), Offset::Beginning, end, &mut |message| {
+        take(message);
         Ok(())
     })
 }

@@ -21,6 +21,7 @@ use crate::dead_letters::header::{self, Origin};
 use crate::kafka::topics::{ACKNOWLEDGEMENTS, DEAD_LETTERS, alerts_of};
 use crate::kafka::transaction::{Sent, TransactionError, Transactions};
 use crate::shared::Current;
+use crate::state::Orphan;
 use crate::state::record::Basis;
 use crate::technical;
 
@@ -38,6 +39,8 @@ pub(crate) struct Judge {
     erased: Vec<String>,
     /// What reloads have to say before anything else, until it is committed.
     farewells: Vec<Farewell>,
+    /// The ends of alerts of which no state is kept, by partition, until they are committed.
+    orphans: Vec<(i32, Orphan)>,
     /// How old an alert may be when it is sent without being marked.
     delayed_after: Duration,
     sent: SentCounts,
@@ -58,7 +61,7 @@ pub(crate) struct SentCounts {
     pub(crate) derived: Vec<u64>,
     /// By topic of the program.
     pub(crate) alerts: Vec<u64>,
-    /// Alerts that reloads have left behind, by their topic, which the program may not have any more.
+    /// Alerts that reloads and lost states have left behind, by their topic, which the program may not have any more.
     pub(crate) farewells: BTreeMap<String, u64>,
     /// By position in [`Reason::ALL`].
     pub(crate) dead_letters: [u64; Reason::ALL.len()],
@@ -79,6 +82,7 @@ impl Judge {
             observer,
             erased: Vec::new(),
             farewells: Vec::new(),
+            orphans: Vec::new(),
             delayed_after: config.alerts.delayed_after,
             sent: SentCounts::default(),
         };
@@ -103,6 +107,7 @@ impl Judge {
     pub(crate) fn commit(&mut self) {
         self.states.commit();
         self.farewells.clear();
+        self.orphans.clear();
     }
 
     /// The transaction has not.
@@ -119,6 +124,7 @@ impl Judge {
         }
         self.observer.moved();
         self.farewells.iter_mut().for_each(|farewell| farewell.gone.extend(partitions));
+        self.orphans.retain(|(partition, _)| !partitions.contains(partition));
     }
 
     /// Takes in a partition that was restored under `under`, and what a change of rules before has to say of it.
@@ -132,6 +138,14 @@ impl Judge {
             self.bid_farewell(&under.program, outputs);
         }
         self.states.adopt(states);
+    }
+
+    /// Alerts of a partition that begins without its state are over.
+    pub(crate) fn end(&mut self, partition: i32, orphans: Vec<Orphan>) {
+        if !orphans.is_empty() {
+            tracing::warn!(partition, alerts = orphans.len(), "alerts whose state was lost are over");
+        }
+        self.orphans.extend(orphans.into_iter().map(|orphan| (partition, orphan)));
     }
 
     fn bid_farewell(&mut self, before: &Program, outputs: Outputs) {
@@ -158,9 +172,9 @@ impl Judge {
         &self.current
     }
 
-    /// Whether reloads have something to say that is not committed yet.
+    /// Whether something is to be said of what is no more, and is not committed yet.
     pub(crate) fn has_farewells(&self) -> bool {
-        !self.farewells.is_empty()
+        !self.farewells.is_empty() || !self.orphans.is_empty()
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -194,7 +208,7 @@ impl Judge {
         self.sent = SentCounts { derived: vec![0; topics], alerts: vec![0; topics], ..SentCounts::default() };
     }
 
-    /// Sends the ends of the episodes of rules that are gone.
+    /// Sends the ends of the episodes of rules that are gone, and of those whose state was lost.
     pub(crate) fn say_farewells(&mut self, transactions: &Transactions) -> Result<(), TransactionError> {
         for farewell in &self.farewells {
             for output in farewell.outputs.iter().filter(|output| !farewell.gone.contains(&output.partition)) {
@@ -203,6 +217,11 @@ impl Judge {
                 transactions.send(self.alert(topic, &farewell.outputs, output))?;
                 *self.sent.farewells.entry(topic.clone()).or_default() += 1;
             }
+        }
+        for (partition, Orphan { topic, key, value }) in &self.orphans {
+            let (key, value) = (Some(key.as_slice()), Some(value.as_slice()));
+            transactions.send(Sent { topic, partition: *partition, key, value, timestamp: None, headers: None })?;
+            *self.sent.farewells.entry(topic.clone()).or_default() += 1;
         }
         Ok(())
     }

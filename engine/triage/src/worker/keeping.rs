@@ -47,8 +47,9 @@ impl Keeping {
     /// Takes over a partition with its state.
     pub(super) fn take_over(&mut self, taken: Taken, judge: &mut Judge) -> KafkaResult<()> {
         let Taken { partition, current, restored } = taken;
-        let Restored { states, mut beginning, farewell } = restored;
+        let Restored { states, mut beginning, farewell, orphans } = restored;
         judge.adopt(states, &current, farewell);
+        judge.end(partition, orphans);
         self.ended.retain(|ended| *ended != partition);
         if !judge.program().keeps_state() {
             // The rules keep no state any more since it was asked for.

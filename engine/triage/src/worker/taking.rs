@@ -56,8 +56,8 @@ impl Taking {
     }
 
     pub(super) fn ask(&mut self, partition: i32, current: &Arc<Current>, shared: &Shared) {
-        let afresh = shared.config.engine.fresh_state && shared.board.begins_afresh(partition);
-        self.restoring.ask(partition, Arc::clone(current), afresh);
+        let may_begin_afresh = shared.config.engine.fresh_state && shared.board.may_begin_afresh(partition);
+        self.restoring.ask(partition, Arc::clone(current), may_begin_afresh);
     }
 
     /// What has come: of each partition its state, or nothing where it is refused.

@@ -166,6 +166,11 @@ impl Bed {
         self.send_record(BaseRecord::<[u8], str>::to(topic).partition(0).payload(value));
     }
 
+    /// A key without a value on partition 0.
+    pub(crate) fn send_tombstone(&self, topic: &str, key: &str) {
+        self.send_record(BaseRecord::<str, [u8]>::to(topic).partition(0).key(key));
+    }
+
     /// A value with its key on partition 0.
     pub(crate) fn send_keyed(&self, topic: &str, key: &str, value: &str) {
         self.send_record(BaseRecord::to(topic).partition(0).key(key).payload(value));

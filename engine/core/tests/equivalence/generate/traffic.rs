@@ -160,6 +160,7 @@ impl Traffic {
                 id.replacen('@', tape.one(&["@+", "@0", " @"]), 1)
             ),
             5 => format!(" {{ \"ts\" : \"{ts}.7\" , \"by\" : \"b\\u00f6b \\\"x\\\"\" , \"id\" : \"{id}\" }}"),
+            8 => format!("{{\"id\":\"technical/ward-1/0@{ts}/technical.x\",\"by\":\"ann\",\"ts\":{ts}}}"),
             _ => format!("{{\"id\":\"{id}\",\"by\":\"{}\",\"ts\":{ts}}}", tape.one(&["ann", "bob"])),
         };
         Happening::Acknowledgement(self.arrived(1, i64::from(partition), None, Some(self.now), value))

@@ -29,6 +29,8 @@ impl Oracle {
         let origin = output::origin("acknowledgements", record.partition, record.offset, &self.ruleset);
         match read(record.value, limits) {
             Err(reason) => out.push(dead_letter("acknowledgement", reason)),
+            // A technical alert's: the engine's own to judge.
+            Ok(Said::Acknowledge { id, .. }) if id.starts_with("technical/") => {}
             Ok(Said::Acknowledge { id, by, ts }) => {
                 if !self.acknowledge(partition, &id, by, ts, &origin, out) {
                     self.counts.idle_acknowledgements += 1;

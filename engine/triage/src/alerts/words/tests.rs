@@ -36,6 +36,26 @@ fn an_acknowledgement_goes_to_the_partition_that_its_id_names() {
 }
 
 #[test]
+fn a_technical_alert_is_acknowledged_as_all_others() {
+    const ID: &str = "technical/ward-1/0@1700000000000/technical.no_readings";
+    let ask = |id: &str, board: &Board| acknowledge(json!({"id": id, "by": "eve"}).to_string().as_bytes(), board, NOW);
+    let board = |state: &str| {
+        let board = Board::default();
+        let value = json!({"id": ID, "rule": "technical.no_readings", "state": state, "priority": "high", "ts": 1, "since": 1,
+            "message": "m", "technical": true, "by": "adam"});
+        board.take(("technical", 0), Some(ID.as_bytes()), Some(value.to_string().as_bytes())).unwrap();
+        board.behind(0);
+        board
+    };
+    let said = ask(ID, &board("raised")).unwrap();
+    assert_eq!((said.partition, said.value), (Some(0), json!({"id": ID, "by": "eve", "ts": NOW})));
+    assert!(matches!(ask(ID, &board("acknowledged")), Err(Refusal::Conflict(text)) if text.contains("by adam")));
+    assert!(matches!(ask(ID, &board("resolved")), Err(Refusal::Unknown(_))));
+    assert!(matches!(ask("technical/no", &board("raised")), Err(Refusal::Unknown(_))));
+    assert!(matches!(ask(ID, &Board::default()), Err(Refusal::NotNow(_))));
+}
+
+#[test]
 fn an_acknowledgement_of_nothing_is_refused() {
     let ask = |body: &str, board: &Board| acknowledge(body.as_bytes(), board, NOW).unwrap_err();
     let raised = board("raised");
