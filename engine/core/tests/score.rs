@@ -9,6 +9,7 @@ use triage_core::compile::{Changes, Compiled, compile, compile_all};
 use triage_core::diagnostic::{Style, render};
 use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::Scale;
 use triage_core::source::SourceFile;
 
 const STREAM: &str = "stream s { patient: text key  ts: time event  a: int 0..100  b: float 0..100  f: bool }\n";
@@ -149,8 +150,8 @@ fn why_tells_what_went_in_and_what_moved_it() {
     let score = &explanation.scores[0];
     assert_eq!((score.name.as_str(), score.value), ("risk", Some(0.3)));
     assert_eq!(score.inputs, ["a = 20", "b = 40"]);
-    let moved = score.moved.as_ref().unwrap();
-    assert_eq!(moved.base, -1.0);
+    let moved = score.moved.as_ref().unwrap().as_ref().unwrap();
+    assert_eq!((moved.scale, moved.base), (Scale::LogOdds, -1.0));
     let by: Vec<&str> = moved.by.iter().map(|(input, _)| input.as_str()).collect();
     assert_eq!(by, ["b = 40", "a = 20"]);
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use triage_core::score::{Explanation, Histogram, Input, Known, Models, Scorer};
+use triage_core::score::{Explanation, Histogram, Input, Known, Models, Scale, Scorer};
 
 /// The models: `mean.onnx` is the mean of what is known of two inputs in hundredths, at most 1, `strict.onnx` the same and fails where
 /// one is missing, `one.onnx` a hundredth of one input, `wild.onnx` says 7 whatever it is given, and `named.onnx` is `mean.onnx` that learnt from `trestbps` and `cp`. For rule sets drawn at random, of as
@@ -118,9 +118,9 @@ impl Scorer for Fake {
         }
     }
 
-    fn explain(&self, row: &[f32]) -> Option<Explanation> {
+    fn explain(&self, row: &[f32]) -> Result<Explanation, String> {
         let contributions = row.iter().map(|value| if value.is_nan() { 0.0 } else { f64::from(*value) / 100.0 });
-        Some(Explanation { base: -1.0, contributions: contributions.collect() })
+        Ok(Explanation { scale: Scale::LogOdds, base: -1.0, contributions: contributions.collect() })
     }
 
     fn learnt_from(&self) -> &[Input] {

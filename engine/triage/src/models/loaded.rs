@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
-use triage_core::score::{Explanation, Input, Scorer};
+use triage_core::score::{Explanation, Input, Scale, Scorer};
 use triage_model::Model;
 
 use super::{ModelFile, beside, inputs};
@@ -58,9 +58,14 @@ impl Scorer for Loaded {
         self.model.score(rows, out);
     }
 
-    fn explain(&self, row: &[f32]) -> Option<Explanation> {
-        let triage_model::Explanation { base, contributions } = self.model.explain(row)?;
-        Some(Explanation { base, contributions })
+    fn explain(&self, row: &[f32]) -> Result<Explanation, String> {
+        let explained = self.model.explain(row).map_err(|why| why.to_string())?;
+        let triage_model::Explanation { scale, base, contributions } = explained;
+        let scale = match scale {
+            triage_model::Scale::LogOdds => Scale::LogOdds,
+            triage_model::Scale::Probability => Scale::Probability,
+        };
+        Ok(Explanation { scale, base, contributions })
     }
 
     fn learnt_from(&self) -> &[Input] {
