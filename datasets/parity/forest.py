@@ -2,12 +2,24 @@
 
 import itertools
 import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 LEAF = "LEAF"
+HOLDS = {"BRANCH_LT": operator.lt, "BRANCH_LEQ": operator.le}
+
+# What a leaf adds to the sum that is explained, of its weight for each class.
+Weigh = Callable[[dict[int, float]], float]
+
+
+def only(weights: dict[int, float]) -> float:
+    """The weight of a leaf that has one."""
+    (weight,) = weights.values()
+    return weight
 
 
 @dataclass(frozen=True)
@@ -69,16 +81,16 @@ def ensemble(attributes: dict, kind: str) -> Forest:
     return Forest(trees, list(attributes.get("base_values", [])))
 
 
-def shap_values(forest: Forest, row: np.ndarray) -> np.ndarray:
+def shap_values(forest: Forest, row: np.ndarray, weigh: Weigh = only) -> np.ndarray:
     """Each input's Shapley value by its definition, over all subsets of the inputs that a tree asks for.
 
     What a tree expects when only a subset is known: at other inputs it takes both branches, weighed by their covers
-    (path-dependent, Lundberg 2020). For a forest whose comparisons are all BRANCH_LT and whose leaves have one weight.
+    (path-dependent, Lundberg 2020). For a forest whose comparisons are those of HOLDS.
     """
     values = np.zeros(len(row))
     for tree in forest.trees.values():
         asked = sorted({node.feature for node in tree.values() if node.mode != LEAF})
-        expected = {known: expectation(tree, row, known) for size in range(len(asked) + 1)
+        expected = {known: expectation(tree, row, known, weigh) for size in range(len(asked) + 1)
                     for known in map(frozenset, itertools.combinations(asked, size))}
         for known, value in expected.items():
             for feature in known:
@@ -88,17 +100,17 @@ def shap_values(forest: Forest, row: np.ndarray) -> np.ndarray:
     return values
 
 
-def expectation(tree: dict[int, Node], row: np.ndarray, known: frozenset[int]) -> float:
+def expectation(tree: dict[int, Node], row: np.ndarray, known: frozenset[int], weigh: Weigh) -> float:
     """What the tree gives on average if only `known` inputs are."""
     total, waiting = 0.0, [(min(tree), 1.0)]
     while waiting:
         at, share = waiting.pop()
         node = tree[at]
         if node.mode == LEAF:
-            total += share * sum(node.weights.values())
+            total += share * weigh(node.weights)
         elif node.feature in known:
             value = row[node.feature]
-            true = node.missing_tracks_true if np.isnan(value) else value < np.float32(node.cut)
+            true = node.missing_tracks_true if np.isnan(value) else HOLDS[node.mode](value, np.float32(node.cut))
             waiting.append((node.when_true if true else node.when_false, share))
         else:
             covers = [tree[child].cover for child in (node.when_true, node.when_false)]

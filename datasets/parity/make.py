@@ -4,8 +4,8 @@
     make.py [--rows 300] [--output DIR] [--check]
 
 Into DIR (the engine's fixtures unless it is said): for each model NAME.onnx and NAME.rows, models.json with what they
-are, refused/ with files that no engine should take, and cardio.shap.json. README.md there states the formats. Run it by
-`make parity-models`.
+are, refused/ with files that no engine should take, cardio.shap.json, and explained/ with models whose files tell what
+moves their scores. README.md there states the formats. Run it by `make parity-models`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ sys.path.insert(0, str(DATASETS))
 
 from cardio import learners, table  # noqa: E402
 from output import check_or_write  # noqa: E402
-from parity import answers, fitted, forest, networks, refused, rows, shap_values, trees  # noqa: E402
+from parity import answers, explained, fitted, forest, networks, refused, rows, shap_values, trees  # noqa: E402
 
 FIXTURES = DATASETS.parent / "engine" / "model" / "tests" / "fixtures"
 HEART_SCORE = "cardio"
@@ -83,10 +83,13 @@ def files(count: int) -> dict[str, bytes]:
     for file in refused.refused(patients, cardio):
         made[f"refused/{file.name}.onnx"] = file.content
         reasons.append({"name": file.name, "why": file.why})
+    for model in explained.explained(patients):
+        made[f"explained/{model.name}.onnx"] = model.content
+        made[f"explained/{model.name}.shap.json"] = lines(model.entries)
     return made | {
         "models.json": lines(entries),
         "refused/refused.json": lines(reasons),
-        "cardio.shap.json": lines(shap_values.shap_values(learners.forest(patients), cardio, patients)),
+        "cardio.shap.json": lines(shap_values.of_cardio(learners.forest(patients), cardio, patients)),
     }
 
 

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -111,6 +112,10 @@ def wrong_answers(patients: Patients) -> Iterator[Refused]:
     ):
         node = trees.ensemble(small_tree(), leaves, [1], 2, post_transform="LOGISTIC", base_values=bases)
         yield Refused(name, why, graphs.classifier(name, node, 2))
+    node = trees.ensemble(small_tree(), np.hstack([-leaves, leaves]), [0, 1], 2, post_transform="LOGISTIC",
+                          base_values=[-0.25, 0.25])
+    yield Refused("two_bases_of_two", "weights and base values of two classes: onnxruntime 1.32 adds the second's to the first",
+                  graphs.classifier("two_bases_of_two", node, 2))
     logistic = trees.regressor(small_tree(), np.array([-1.0, 0.0, 1.0]), post_transform="LOGISTIC")
     yield Refused("regressor_logistic", "LOGISTIC on a regressor: the standard applies it, onnxruntime 1.32 does not",
                   graphs.probability("regressor_logistic", [logistic]))
@@ -135,6 +140,12 @@ def wrong_operators(patients: Patients) -> Iterator[Refused]:
     scaled = make_pipeline(StandardScaler(), tree).fit(whole.x, whole.ill)
     converted = to_onnx(scaled, whole.x[:1], name="scaler", options={"zipmap": False}, target_opset=OPSET)
     yield Refused("scaler", "operator Scaler", content(converted))
+    logistic = LogisticRegression(max_iter=5000)
+    scaled = make_pipeline(StandardScaler(), logistic).fit(whole.x, whole.ill)
+    converted = to_onnx(scaled, whole.x[:1], name="scaler_linear", options={"zipmap": False}, target_opset=OPSET)
+    yield Refused("scaler_linear", "operator Scaler before what is no tree", content(converted))
+    converted = to_onnx(logistic.fit(whole.x, whole.ill), whole.x[:1], name="zip_map_linear", target_opset=OPSET)
+    yield Refused("zip_map_linear", "operator ZipMap behind what is no tree", content(converted))
     nodes = [helper.make_node("Augury", ["inputs"], ["probability"])]
     yield Refused("unknown_operator", "operator Augury", graphs.probability("unknown_operator", nodes))
     nodes, constants = linear("inputs")

@@ -11,15 +11,23 @@ pub trait Scorer: Debug + Send + Sync {
     /// How many numbers it takes.
     fn inputs(&self) -> usize;
 
-    /// The SHA-256 of what it was read from: another hash is another model.
+    /// The SHA-256 of the model: another hash is another model, of which scores may be others.
     fn hash(&self) -> [u8; 32];
+
+    /// The SHA-256 of all that it was read from, with what stands beside the model and changes no score.
+    fn hash_of_all(&self) -> [u8; 32] {
+        self.hash()
+    }
 
     /// The probability of the positive class for each row. `rows` are `out.len()` rows of [`Self::inputs`] numbers, one
     /// after the other, NaN where one is not known; `out` is NaN where the model fails on the row.
     fn score(&self, rows: &[f32], out: &mut [f32]);
 
-    /// What moved the score of one row, if the model can tell.
-    fn explain(&self, row: &[f32]) -> Option<Explanation>;
+    /// What moved the score of one row.
+    ///
+    /// # Errors
+    /// Why nothing tells, in one lowercase sentence without a period.
+    fn explain(&self, row: &[f32]) -> Result<Explanation, String>;
 
     /// What each input looked like in the data that it learnt from, in their order; nothing where nobody kept that.
     fn learnt_from(&self) -> &[Input] {
@@ -85,13 +93,24 @@ impl Histogram {
     }
 }
 
-/// What moved a score, in log odds: the base and the inputs' contributions add up to those of the score.
+/// What moved a score: the base and the inputs' contributions add up to it, on this scale.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
+    /// What they count in.
+    pub scale: Scale,
     /// What the model would say of nobody in particular.
     pub base: f64,
     /// By input, in their order.
     pub contributions: Vec<f64>,
+}
+
+/// What counts in what moved a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// The logarithm of how likely the positive class is to how likely the others are.
+    LogOdds,
+    /// The score itself.
+    Probability,
 }
 
 /// Where the models of a rule set are found.

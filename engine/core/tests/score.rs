@@ -9,6 +9,7 @@ use triage_core::compile::{Changes, Compiled, compile, compile_all};
 use triage_core::diagnostic::{Style, render};
 use triage_core::program::{Limits, Outputs, Program, States, Workspace};
 use triage_core::reading::Record;
+use triage_core::score::Scale;
 use triage_core::source::SourceFile;
 
 const STREAM: &str = "stream s { patient: text key  ts: time event  a: int 0..100  b: float 0..100  f: bool }\n";
@@ -128,6 +129,21 @@ fn another_model_is_another_rule_set_and_starts_its_windows_afresh() {
     assert!(changes.changed.contains(&"t.mean".to_owned()), "{changes:?}");
 }
 
+/// The text is the same where the file beside the model is edited; here the path stands for the file.
+#[test]
+fn what_stands_beside_a_model_makes_another_version_and_starts_nothing_afresh() {
+    let rules = |model: &str| {
+        program(&format!(
+            "score risk from \"{model}\" on (a, b) needs (a, b)\ntopic t {{ fields risk }}\n\
+             t.mean when avg(risk, 10s) > 0.3\nt.long when risk > 0.3 for 3 readings\n"
+        ))
+    };
+    let (before, after) = (rules("mean.onnx"), rules("noted.onnx"));
+    assert_ne!(before.version(), after.version());
+    let changes = Changes::between(&before, &after);
+    assert_eq!((changes.kept.len(), changes.started.len(), changes.dropped.len()), (2, 0, 0));
+}
+
 #[test]
 fn a_test_block_scores_what_it_gives() {
     let tested = compiled(&format!(
@@ -149,8 +165,8 @@ fn why_tells_what_went_in_and_what_moved_it() {
     let score = &explanation.scores[0];
     assert_eq!((score.name.as_str(), score.value), ("risk", Some(0.3)));
     assert_eq!(score.inputs, ["a = 20", "b = 40"]);
-    let moved = score.moved.as_ref().unwrap();
-    assert_eq!(moved.base, -1.0);
+    let moved = score.moved.as_ref().unwrap().as_ref().unwrap();
+    assert_eq!((moved.scale, moved.base), (Scale::LogOdds, -1.0));
     let by: Vec<&str> = moved.by.iter().map(|(input, _)| input.as_str()).collect();
     assert_eq!(by, ["b = 40", "a = 20"]);
 

@@ -314,10 +314,13 @@ fn classifier(graph: &Graph, node: &NodeProto) -> Result<Ensemble, ModelError> {
     if grown.sure.contains(&false) {
         return Err(EnsembleError::Unweighed.into());
     }
-    let bases = if base.is_empty() { vec![0.0; classes.count] } else { base.to_vec() };
-    if bases.len() != classes.count {
-        return Err(wrong_bases.into());
-    }
+    let bases = match base.len() {
+        0 => vec![0.0; classes.count],
+        // onnxruntime adds that of the second class to the weights of the first.
+        2 if classes.count == 2 => return Err(wrong_bases.into()),
+        bases if bases == classes.count => base.to_vec(),
+        _ => return Err(wrong_bases.into()),
+    };
     if transform == "SOFTMAX" {
         return Ok(Ensemble::new(grown.trees, Aggregate::Sum, bases, Last::Softmax(classes.positive))?);
     }

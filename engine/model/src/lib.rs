@@ -19,4 +19,4 @@ pub use ensemble::EnsembleError;
 pub use graph::GraphError;
 pub use model::{Engine, Model, ModelError};
 pub use network::NetworkError;
-pub use shap::Explanation;
+pub use shap::{Explanation, Scale, Unexplained};

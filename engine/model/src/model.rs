@@ -9,7 +9,7 @@ use crate::ensemble::{self, Ensemble, EnsembleError};
 use crate::forest::Forest;
 use crate::graph::{Graph, GraphError};
 use crate::network::{Network, NetworkError};
-use crate::shap::{Explainer, Explanation};
+use crate::shap::{Explainer, Explanation, Unexplained};
 
 /// Sums of `f32` end this far outside 0..1 at most where the exact sum does not.
 pub(crate) const ROUNDING: f32 = 1e-6;
@@ -23,7 +23,7 @@ pub struct Model {
 
 #[derive(Debug)]
 enum Runner {
-    Forest { forest: Forest, explainer: Option<Explainer> },
+    Forest { forest: Forest, explainer: Result<Explainer, Unexplained> },
     Network(Network),
 }
 
@@ -95,17 +95,23 @@ impl Model {
         }
     }
 
-    /// What moved the score of a row, in log-odds. None where the file cannot say: it is no sum of trees under a logistic
-    /// function, or its trees do not carry how many patients went which way (`nodes_hitrates`).
+    /// What moved the score of a row.
+    ///
+    /// # Errors
+    ///
+    /// Why the file cannot say: it is no sum of trees, or its trees do not carry how many patients went which way.
     ///
     /// # Panics
     ///
     /// If `row` does not hold [`Model::inputs`] numbers.
-    pub fn explain(&self, row: &[f32]) -> Option<Explanation> {
+    pub fn explain(&self, row: &[f32]) -> Result<Explanation, Unexplained> {
         assert_eq!(row.len(), self.inputs, "a row has {} inputs", self.inputs);
         match &self.runner {
-            Runner::Forest { explainer, .. } => explainer.as_ref().map(|explainer| explainer.explain(row)),
-            Runner::Network(_) => None,
+            Runner::Forest { explainer, .. } => match explainer {
+                Ok(explainer) => Ok(explainer.explain(row)),
+                Err(why) => Err(why.clone()),
+            },
+            Runner::Network(_) => Err(Unexplained::NoTrees),
         }
     }
 }

@@ -55,6 +55,10 @@ fn sandbox() -> tempfile::TempDir {
     fs::write(into.join("no_model/torn.onnx"), &cardio[..cardio.len() / 2]).unwrap();
     let fixtures = project.join("engine/model/tests/fixtures");
     fs::copy(fixtures.join("xgboost.onnx"), into.join("no_model/other.onnx")).unwrap();
+    for model in ["explained/random_forest.onnx", "xgboost.onnx"] {
+        let model = Path::new(model);
+        fs::copy(fixtures.join(model), into.join("unexplained").join(model.file_name().unwrap())).unwrap();
+    }
     for beside in ["misordered/cardio.inputs.json", "no_model/other.inputs.json", "scored/cardio.inputs.json"] {
         fs::copy(project.join("datasets/cardio.inputs.json"), into.join(beside)).unwrap();
     }

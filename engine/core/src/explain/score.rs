@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Scene;
 use crate::program::nodes;
-use crate::score::Score;
+use crate::score::{Scale, Score};
 use crate::types::{ScoreId, Subject};
 
 /// How a score came about.
@@ -17,13 +17,15 @@ pub struct ScoreExplanation {
     /// What went in, in the model's order, each with its value or what is wrong with it; and with what the model knows, where the
     /// value is outside of that.
     pub inputs: Vec<String>,
-    /// What moved the score, if there is one and its model can tell.
-    pub moved: Option<Moved>,
+    /// What moved the score, if there is one; or why its model cannot tell.
+    pub moved: Option<Result<Moved, String>>,
 }
 
-/// What moved a score, in log odds.
+/// What moved a score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moved {
+    /// What it counts in.
+    pub scale: Scale,
     /// What the model would say of nobody in particular.
     pub base: f64,
     /// What each input adds, as in [`ScoreExplanation::inputs`]; what moved it most comes first.
@@ -64,7 +66,7 @@ impl Scene<'_> {
         let score = &self.scores[id.index()];
         let value = self.judged.score(id, 0);
         let inputs = self.inputs_of(score);
-        let moved = value.and_then(|_| self.moved(score, &inputs));
+        let moved = value.map(|_| self.moved(score, &inputs));
         ScoreExplanation { name: score.name.clone(), value, inputs, moved }
     }
 
@@ -79,11 +81,11 @@ impl Scene<'_> {
         inputs
     }
 
-    fn moved(&self, score: &Score, inputs: &[String]) -> Option<Moved> {
+    fn moved(&self, score: &Score, inputs: &[String]) -> Result<Moved, String> {
         let row: Vec<f32> = nodes::inputs(score, &self.workspace.batch, 0).collect();
         let explanation = score.scorer.explain(&row)?;
         let mut by: Vec<(String, f64)> = inputs.iter().cloned().zip(explanation.contributions).collect();
         by.sort_by(|one, other| other.1.abs().total_cmp(&one.1.abs()));
-        Some(Moved { base: explanation.base, by })
+        Ok(Moved { scale: explanation.scale, base: explanation.base, by })
     }
 }

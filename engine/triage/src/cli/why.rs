@@ -3,6 +3,7 @@
 use triage_core::explain::{ExplainError, Explanation, Moved, ScoreExplanation};
 use triage_core::program::Limits;
 use triage_core::reading::Record;
+use triage_core::score::Scale;
 
 use super::Failure;
 use super::source::{Flags, Source};
@@ -68,17 +69,34 @@ fn print_score(score: &ScoreExplanation) {
         Some(value) => println!("\nscore {} = {value}", score.name),
         None => println!("\nscore {} is unknown", score.name),
     }
-    let Some(Moved { base, by }) = &score.moved else {
-        println!("  what goes in:");
-        score.inputs.iter().for_each(|input| println!("          {input}"));
-        return;
+    match &score.moved {
+        Some(Ok(moved)) => print_moved(moved),
+        Some(Err(why)) => {
+            print_inputs(&score.inputs);
+            println!("  nothing tells what moved it: {why}");
+        }
+        None => print_inputs(&score.inputs),
+    }
+}
+
+fn print_inputs(inputs: &[String]) {
+    println!("  what goes in:");
+    for input in inputs {
+        println!("          {input}");
+    }
+}
+
+fn print_moved(Moved { scale, base, by }: &Moved) {
+    let scale = match scale {
+        Scale::LogOdds => "in log odds",
+        Scale::Probability => "in probability",
     };
-    println!("  what goes in, and by how much it moves the score, in log odds:");
-    for (input, odds) in by {
-        println!("  {odds:+.3}  {input}");
+    println!("  what goes in, and by how much it moves the score, {scale}:");
+    for (input, by) in by {
+        println!("  {by:+.3}  {input}");
     }
     println!("  {base:+.3}  before anything is known");
-    println!("  {:+.3}  together", base + by.iter().map(|(_, odds)| odds).sum::<f64>());
+    println!("  {:+.3}  together", base + by.iter().map(|(_, by)| by).sum::<f64>());
 }
 
 fn truth(truth: Option<bool>) -> &'static str {
