@@ -59,6 +59,22 @@ pub fn loud(alerts: bool) -> Program {
     program(text)
 }
 
+/// A program of sixteen rules with an alert each that remember: twelve windows and four runs of every patient.
+pub fn remembering(threshold: u32, minutes: u32) -> Program {
+    let mut text = stream();
+    text.push_str("topic ward { fields trestbps  notify \"nurse\" }\n");
+    for (index, (field, above)) in
+        [("trestbps", threshold), ("thalach", threshold), ("SpO2", 100), ("Temp", 42)].into_iter().enumerate()
+    {
+        for function in ["avg", "max", "stddev"] {
+            let condition = format!("{function}({field}, {minutes}m) > {above}");
+            let _ = writeln!(text, "ward.{function}{index} when {condition}\n  alert low \"{{{field}}}\"");
+        }
+        let _ = writeln!(text, "ward.run{index} when {field} > {above} for {minutes}m\n  alert low \"{{{field}}}\"");
+    }
+    program(text)
+}
+
 fn stream() -> String {
     let mut text = "stream research {\n  patient: text key\n  ts: time event\n".to_owned();
     for measure in &MEASURES {

@@ -147,7 +147,7 @@ fn a_stream_that_grows_is_told_and_goes_on_when_its_topics_have_grown_too() {
     bed.partitions = 2;
     bed.producer().send(10..20);
     wait_for("the engine to say so", || engine.trouble().is_some_and(|trouble| trouble.contains("`every` has 1")));
-    for topic in ["every", "high", "alerts.high", "dead-letters"] {
+    for topic in ["every", "high", "alerts.high", "dead-letters", "acknowledgements"] {
         admin.grow(topic, 2);
     }
     let seen = bed.read("every", 20);
