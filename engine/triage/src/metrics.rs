@@ -64,7 +64,6 @@ pub struct Metrics {
     store: StoreMetrics,
     alerts: AlertMetrics,
     certificates: CertificateMetrics,
-    tokens_refused: Gauge,
     scores: ScoreMetrics,
 }
 
@@ -207,10 +206,6 @@ impl Metrics {
             store: StoreMetrics::new(&make)?,
             alerts: AlertMetrics::new(&make)?,
             certificates: CertificateMetrics::new(&make)?,
-            tokens_refused: make.gauge(
-                "triage_tokens_refused",
-                "1 while the tokens that are in the files cannot be used, and those before go on",
-            )?,
             scores: ScoreMetrics::new(&make)?,
             names: make.names.take(),
             registry,
@@ -312,11 +307,6 @@ impl Metrics {
     pub(crate) fn ruleset(&self, version: &str) {
         self.ruleset.reset();
         self.ruleset.with_label_values(&[version]).set(1);
-    }
-
-    /// Whether the tokens that are in the files cannot be used.
-    pub(crate) fn tokens(&self, refused: bool) {
-        self.tokens_refused.set(f64::from(u8::from(refused)));
     }
 
     /// Whether the folder is what runs.

@@ -75,7 +75,7 @@ impl Site {
         let asked = Asked::new(request.method(), request.uri(), from);
         let mut words = Bytes::new();
         let admitted = self.admit(request.headers());
-        let answer = match self.refusal(request.uri().path(), admitted) {
+        let answer = match refusal(request.uri().path(), admitted) {
             Some(refusal) => refusal,
             None => self.answered(request, &mut words).await,
         };
@@ -138,25 +138,6 @@ impl Site {
         shown.and_then(|shown| tokens.right_of(shown)).map_or(Admitted::Nobody, Admitted::By)
     }
 
-    /// Why somebody does not see a page.
-    fn refusal(&self, path: &str, admitted: Admitted) -> Option<Answer> {
-        let opens = |right: Right| {
-            let page = ENDPOINTS.iter().find(|(_, known, ..)| *known == path);
-            right == Right::Everything || page.is_some_and(|(_, _, rights, _)| rights.contains(&right))
-        };
-        match admitted {
-            _ if path == HEALTH => None,
-            Admitted::Anybody => None,
-            Admitted::By(right) if opens(right) => None,
-            Admitted::By(_) => Some(plain(StatusCode::FORBIDDEN, "this token does not open this page\n")),
-            Admitted::Nobody => {
-                let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
-                answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                Some(answer)
-            }
-        }
-    }
-
     fn metrics(&self) -> Answer {
         match self.shared.metrics.render() {
             Ok(text) => answer(StatusCode::OK, PROMETHEUS, Bytes::from(text)),
@@ -215,6 +196,25 @@ impl Site {
                 as_json(status, &json!(outcome))
             }
             Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("the reload broke off: {error}\n")),
+        }
+    }
+}
+
+/// Why somebody does not see a page.
+fn refusal(path: &str, admitted: Admitted) -> Option<Answer> {
+    let opens = |right: Right| {
+        let page = ENDPOINTS.iter().find(|(_, known, ..)| *known == path);
+        right == Right::Everything || page.is_some_and(|(_, _, rights, _)| rights.contains(&right))
+    };
+    match admitted {
+        _ if path == HEALTH => None,
+        Admitted::Anybody => None,
+        Admitted::By(right) if opens(right) => None,
+        Admitted::By(_) => Some(plain(StatusCode::FORBIDDEN, "this token does not open this page\n")),
+        Admitted::Nobody => {
+            let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            Some(answer)
         }
     }
 }

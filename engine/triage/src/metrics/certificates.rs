@@ -1,6 +1,6 @@
-//! What is measured of certificates: when they expire, and whether new ones cannot be used.
+//! What is measured of certificates and tokens: when certificates expire, and whether new ones of either cannot be used.
 
-use prometheus::IntGaugeVec;
+use prometheus::{Gauge, IntGaugeVec};
 
 use super::{Maker, Metrics};
 use crate::tls::Condition;
@@ -9,6 +9,7 @@ use crate::tls::Condition;
 pub(super) struct CertificateMetrics {
     expiry: IntGaugeVec,
     refused: IntGaugeVec,
+    tokens_refused: Gauge,
 }
 
 impl CertificateMetrics {
@@ -24,11 +25,20 @@ impl CertificateMetrics {
                 "1 while the certificates that are in the files cannot be used, and those before go on",
                 &["use"],
             )?,
+            tokens_refused: make.gauge(
+                "triage_tokens_refused",
+                "1 while the tokens that are in the files cannot be used, and those before go on",
+            )?,
         })
     }
 }
 
 impl Metrics {
+    /// Whether the tokens that are in the files cannot be used.
+    pub(crate) fn tokens(&self, refused: bool) {
+        self.certificates.tokens_refused.set(f64::from(u8::from(refused)));
+    }
+
     /// How the certificates of one use are.
     pub(crate) fn certificates(&self, condition: &Condition) {
         let Condition { used_for, refused, certificate, authority } = condition;

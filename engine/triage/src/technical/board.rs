@@ -162,7 +162,9 @@ mod tests {
     #[test]
     fn an_erasure_that_is_read_again_is_not_heard_again() {
         let board = Board::new(1);
-        [(0, 5), (1, 2), (0, 5), (0, 3)].iter().for_each(|place| board.heard_of_erasure(*place, "p1".to_owned()));
+        for place in [(0, 5), (1, 2), (0, 5), (0, 3)] {
+            board.heard_of_erasure(place, "p1".to_owned());
+        }
         assert_eq!(board.take_told().len(), 2);
         board.heard_of_erasure((0, 6), "p1".to_owned());
         assert_eq!(board.take_told().len(), 1);

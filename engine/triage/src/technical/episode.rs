@@ -263,7 +263,9 @@ mod tests {
         let mut episodes = Episodes::new("w".to_owned());
         let mut findings = wrong(&["a"]);
         let theirs = Finding { patient: Some("p1".to_owned()), ..findings.get("technical.x", "a").unwrap().clone() };
-        ["p1", "p1 again"].iter().for_each(|subject| findings.open("technical.x", subject, theirs.clone()));
+        for subject in ["p1", "p1 again"] {
+            findings.open("technical.x", subject, theirs.clone());
+        }
         episodes.update(&findings, 5);
         assert_eq!(tell(&mut episodes).len(), 3);
         findings.close("technical.x", "p1");

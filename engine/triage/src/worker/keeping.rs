@@ -111,7 +111,9 @@ impl Keeping {
     pub(super) fn end(&mut self) {
         let partitions: Vec<i32> = self.keeper.partitions().collect();
         self.keeper.drop_partitions(&partitions);
-        partitions.iter().for_each(|partition| self.idle.left(*partition));
+        for partition in &partitions {
+            self.idle.left(*partition);
+        }
         self.ended = partitions;
     }
 

@@ -176,7 +176,9 @@ impl<'c> Session<'c> {
         batch.clear();
         let partitions: Vec<i32> = assigned.elements().iter().map(TopicPartitionListElem::partition).collect();
         self.keeping.hold(&partitions).map_err(WorkerError::Consume)?;
-        partitions.iter().for_each(|partition| self.taking.expect(*partition));
+        for partition in partitions {
+            self.taking.expect(partition);
+        }
         Ok(())
     }
 
