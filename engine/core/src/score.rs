@@ -11,8 +11,13 @@ pub trait Scorer: Debug + Send + Sync {
     /// How many numbers it takes.
     fn inputs(&self) -> usize;
 
-    /// The SHA-256 of what it was read from: another hash is another model.
+    /// The SHA-256 of the model: another hash is another model, of which scores may be others.
     fn hash(&self) -> [u8; 32];
+
+    /// The SHA-256 of all that it was read from, with what stands beside the model and changes no score.
+    fn hash_of_all(&self) -> [u8; 32] {
+        self.hash()
+    }
 
     /// The probability of the positive class for each row. `rows` are `out.len()` rows of [`Self::inputs`] numbers, one
     /// after the other, NaN where one is not known; `out` is NaN where the model fails on the row.

@@ -129,6 +129,21 @@ fn another_model_is_another_rule_set_and_starts_its_windows_afresh() {
     assert!(changes.changed.contains(&"t.mean".to_owned()), "{changes:?}");
 }
 
+/// The text is the same where the file beside the model is edited; here the path stands for the file.
+#[test]
+fn what_stands_beside_a_model_makes_another_version_and_starts_nothing_afresh() {
+    let rules = |model: &str| {
+        program(&format!(
+            "score risk from \"{model}\" on (a, b) needs (a, b)\ntopic t {{ fields risk }}\n\
+             t.mean when avg(risk, 10s) > 0.3\nt.long when risk > 0.3 for 3 readings\n"
+        ))
+    };
+    let (before, after) = (rules("mean.onnx"), rules("noted.onnx"));
+    assert_ne!(before.version(), after.version());
+    let changes = Changes::between(&before, &after);
+    assert_eq!((changes.kept.len(), changes.started.len(), changes.dropped.len()), (2, 0, 0));
+}
+
 #[test]
 fn a_test_block_scores_what_it_gives() {
     let tested = compiled(&format!(

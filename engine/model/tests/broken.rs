@@ -16,7 +16,9 @@ fn read(bytes: &[u8]) {
     let rows: Vec<f32> = (0..3 * model.inputs()).map(|at| [0.5, f32::NAN, 1e30][at % 3]).collect();
     model.score(&rows, &mut scores);
     assert!(scores.iter().all(|score| score.is_nan() || (0.0..=1.0).contains(score)), "{scores:?}");
-    model.explain(&rows[..model.inputs()]);
+    if let Ok(explanation) = model.explain(&rows[..model.inputs()]) {
+        assert_eq!(explanation.contributions.len(), model.inputs());
+    }
 }
 
 #[test]

@@ -47,6 +47,11 @@ impl Reloads {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Look::is_outdated)
     }
 
+    /// The models that the folder's rules name, as their files are now.
+    pub(crate) fn look_at_models(&self) -> Vec<Look> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Look::again).collect()
+    }
+
     /// The outcome of the last reload, if there was one.
     pub(crate) fn last(&self) -> Option<ReloadOutcome> {
         self.last_numbered().1

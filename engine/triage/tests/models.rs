@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bed::{Bed, stop, wait_for};
+use sha2::{Digest, Sha256};
 use triage::engine::{Engine, StartError};
-use triage::reload::{Refusal, ReloadOutcome};
+use triage::reload::{Cells, Refusal, ReloadOutcome};
 use triage::shutdown::Shutdown;
 
 const INPUTS: usize = 13;
@@ -167,6 +168,29 @@ fn a_watched_model_is_taken_up_when_it_changes_and_when_it_comes() {
 }
 
 #[test]
+fn a_model_and_what_stands_beside_it_are_exchanged_one_after_the_other_without_a_refusal() {
+    let ward = Ward::new();
+    let beside = ward.model.with_extension("inputs.json");
+    fs::write(&beside, project("datasets/cardio.inputs.json")).unwrap();
+    let engine = ward.bed.start_with(ward.bed.layers(1).flag("rules.watch", "true"));
+    wait_for("readiness", || engine.is_ready());
+    let first = engine.version();
+    ward.put(&other());
+    let inputs = String::from_utf8(project("datasets/cardio.inputs.json")).unwrap();
+    let hash = |bytes: &[u8]| {
+        let digits: Vec<String> = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
+    };
+    fs::write(&beside, inputs.replace(&hash(&cardio()), &hash(&other()))).unwrap();
+    wait_for("a reload", || engine.last_reload().0 > 0);
+    let (reloads, outcome) = engine.last_reload();
+    assert!(matches!(outcome, Some(ReloadOutcome::Applied { .. })), "{outcome:?}");
+    assert_eq!(reloads, 1, "nothing was refused in between");
+    assert_ne!(engine.version(), first);
+    stop(engine);
+}
+
+#[test]
 fn a_process_without_the_model_runs_the_published_one() {
     let ward = Ward::new();
     ward.put(&large());
@@ -234,6 +258,26 @@ fn values_outside_of_what_the_model_learnt_from_are_counted_by_field() {
     ward.bed.send_keyed("research", "p", &format!("{{{}}}", reading(95.0)));
     wait_for("the patient of 95", || outside("i0") == Some(1.0));
     assert_eq!(outside("i1"), Some(0.0));
+    stop(engine);
+}
+
+#[test]
+fn an_edit_of_what_the_model_learnt_from_is_taken_up_and_keeps_windows_over_the_score() {
+    let ward = Ward::new();
+    ward.bed.write("c.rules", "likely.mean when avg(heart, 10m) >= 0\n");
+    let beside = ward.model.with_extension("inputs.json");
+    fs::write(&beside, project("datasets/cardio.inputs.json")).unwrap();
+    let engine = ward.bed.start_ready(1);
+    ward.send();
+    ward.scores(1);
+    let edited = String::from_utf8(project("datasets/cardio.inputs.json")).unwrap();
+    fs::write(&beside, edited.replace("\"lowest\": 29.0", "\"lowest\": 18.0")).unwrap();
+    let outcome = engine.reload("test");
+    let ReloadOutcome::Applied { difference, .. } = outcome else { panic!("{outcome:?}") };
+    assert_ne!(difference.before, difference.after);
+    assert_eq!(difference.changed, Vec::<String>::new());
+    let Cells { kept, started, dropped } = &difference.cells;
+    assert_eq!((kept.count, started.count, dropped.count), (1, 0, 0));
     stop(engine);
 }
 

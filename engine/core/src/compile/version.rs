@@ -14,14 +14,15 @@ use crate::syntax::format;
 const DIGITS: usize = 12;
 
 /// The rule-set version: the first 12 hex digits of the SHA-256 of the files' canonical texts, without comments and
-/// tests, joined in path order, and of the hashes of the scores' models, in the order of the scores.
+/// tests, joined in path order, and of the hashes of the scores' models, in the order of the scores. What stands beside a
+/// model is in it too: it changes no decision, but by the version processes know what they have to take up.
 pub(super) fn of(trees: &[File], scores: &[Score]) -> String {
     let mut hash = Sha256::new();
     for tree in trees {
         hash.update(format::canonical(tree).as_bytes());
     }
     for score in scores {
-        hash.update(score.scorer.hash());
+        hash.update(score.scorer.hash_of_all());
     }
     let mut digits = hex(&hash.finalize());
     digits.truncate(DIGITS);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use triage_core::score::{Explanation, Histogram, Input, Known, Models, Scale, Scorer};
 
 /// The models: `mean.onnx` is the mean of what is known of two inputs in hundredths, at most 1, `strict.onnx` the same and fails where
-/// one is missing, `one.onnx` a hundredth of one input, `wild.onnx` says 7 whatever it is given, and `named.onnx` is `mean.onnx` that learnt from `trestbps` and `cp`. For rule sets drawn at random, of as
+/// one is missing, `noted.onnx` is `mean.onnx` beside which something stands, `one.onnx` a hundredth of one input, `wild.onnx` says 7 whatever it is given, and `named.onnx` is `mean.onnx` that learnt from `trestbps` and `cp`. For rule sets drawn at random, of as
 /// many inputs as their names say: `strict-3.onnx`, `line-3.onnx`, `tenths-3.onnx`, `picky-3.onnx`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fakes;
@@ -33,7 +33,7 @@ impl Fake {
             None => (path.strip_suffix(".onnx")?, 2),
         };
         let says = match kind {
-            "mean" | "named" => mean,
+            "mean" | "named" | "noted" => mean,
             "strict" => strict,
             "wild" => |_: &[f32]| 7.0,
             "line" => line,
@@ -101,15 +101,24 @@ fn picky(row: &[f32]) -> f32 {
     }
 }
 
+/// A hash that is the name.
+fn named(path: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[..path.len()].copy_from_slice(path.as_bytes());
+    hash
+}
+
 impl Scorer for Fake {
     fn inputs(&self) -> usize {
         self.inputs
     }
 
     fn hash(&self) -> [u8; 32] {
-        let mut hash = [0; 32];
-        hash[..self.path.len()].copy_from_slice(self.path.as_bytes());
-        hash
+        named(if self.path == "noted.onnx" { "mean.onnx" } else { &self.path })
+    }
+
+    fn hash_of_all(&self) -> [u8; 32] {
+        named(&self.path)
     }
 
     fn score(&self, rows: &[f32], out: &mut [f32]) {

@@ -81,7 +81,9 @@ fn print_score(score: &ScoreExplanation) {
 
 fn print_inputs(inputs: &[String]) {
     println!("  what goes in:");
-    inputs.iter().for_each(|input| println!("          {input}"));
+    for input in inputs {
+        println!("          {input}");
+    }
 }
 
 fn print_moved(Moved { scale, base, by }: &Moved) {

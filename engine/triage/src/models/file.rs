@@ -15,14 +15,19 @@ pub struct Look {
 }
 
 impl Look {
-    pub(super) fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path) -> Self {
         let seen = metadata(path).ok().map(|found| (found.len(), found.modified().ok()));
         Self { path: path.to_owned(), seen }
     }
 
+    /// The same file as it is now.
+    pub(crate) fn again(&self) -> Self {
+        Self::at(&self.path)
+    }
+
     /// Whether the file is another now.
     pub(crate) fn is_outdated(&self) -> bool {
-        Self::at(&self.path) != *self
+        self.again() != *self
     }
 }
 

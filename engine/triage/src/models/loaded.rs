@@ -9,12 +9,13 @@ use triage_model::Model;
 
 use super::{ModelFile, beside, inputs};
 
-/// The models in use, by their hashes: rules that change around a model do not have it read and compiled again.
+/// The models in use, by the hashes of all that they were read from: rules that change around a model do not have it read and compiled again.
 static IN_USE: Mutex<BTreeMap<[u8; 32], Weak<Loaded>>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug)]
 pub(super) struct Loaded {
     hash: [u8; 32],
+    hash_of_all: [u8; 32],
     model: Model,
     learnt_from: Vec<Input>,
 }
@@ -24,20 +25,20 @@ pub(super) struct Loaded {
 /// # Errors
 /// Why it is none, in one lowercase sentence without a period.
 pub(super) fn load(file: &ModelFile) -> Result<Arc<Loaded>, String> {
-    let of_model: [u8; 32] = Sha256::digest(&file.bytes).into();
-    let with = |inputs: &String| Sha256::new().chain_update(of_model).chain_update(Sha256::digest(inputs)).finalize();
-    let hash = file.inputs.as_ref().map_or(of_model, |inputs| with(inputs).into());
-    if let Some(loaded) = in_use().get(&hash).and_then(Weak::upgrade) {
+    let hash: [u8; 32] = Sha256::digest(&file.bytes).into();
+    let with = |inputs: &String| Sha256::new().chain_update(hash).chain_update(Sha256::digest(inputs)).finalize();
+    let hash_of_all = file.inputs.as_ref().map_or(hash, |inputs| with(inputs).into());
+    if let Some(loaded) = in_use().get(&hash_of_all).and_then(Weak::upgrade) {
         return Ok(loaded);
     }
     let path = &file.path;
     let model = Model::read(&file.bytes).map_err(|error| format!("`{path}` is no score: {error}"))?;
-    let learnt_from = file.inputs.as_ref().map_or(Ok(Vec::new()), |text| inputs::read(text, &of_model, model.inputs()));
+    let learnt_from = file.inputs.as_ref().map_or(Ok(Vec::new()), |text| inputs::read(text, &hash, model.inputs()));
     let learnt_from = learnt_from.map_err(|error| format!("`{}` is broken: {error}", beside(path)))?;
-    let loaded = Arc::new(Loaded { hash, model, learnt_from });
+    let loaded = Arc::new(Loaded { hash, hash_of_all, model, learnt_from });
     let mut models = in_use();
     models.retain(|_, model| model.strong_count() > 0);
-    models.insert(hash, Arc::downgrade(&loaded));
+    models.insert(hash_of_all, Arc::downgrade(&loaded));
     Ok(loaded)
 }
 
@@ -52,6 +53,10 @@ impl Scorer for Loaded {
 
     fn hash(&self) -> [u8; 32] {
         self.hash
+    }
+
+    fn hash_of_all(&self) -> [u8; 32] {
+        self.hash_of_all
     }
 
     fn score(&self, rows: &[f32], out: &mut [f32]) {
