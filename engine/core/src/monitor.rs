@@ -5,6 +5,7 @@
 //! Each worker has an [`Observer`], which keeps a little of each patient and adds a block up to a [`Tally`]. One [`Monitor`]
 //! takes the tallies of all workers, and says what is wrong now as [`Findings`]. `docs/technical-alerts.md` has the odds.
 
+mod fall;
 mod fields;
 mod finding;
 mod observer;

@@ -177,7 +177,10 @@ fn a_model_and_what_stands_beside_it_are_exchanged_one_after_the_other_without_a
     let first = engine.version();
     ward.put(&other());
     let inputs = String::from_utf8(project("datasets/cardio.inputs.json")).unwrap();
-    let hash = |bytes: &[u8]| -> String { Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let hash = |bytes: &[u8]| {
+        let digits: Vec<String> = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
+    };
     fs::write(&beside, inputs.replace(&hash(&cardio()), &hash(&other()))).unwrap();
     wait_for("a reload", || engine.last_reload().0 > 0);
     let (reloads, outcome) = engine.last_reload();

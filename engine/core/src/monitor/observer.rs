@@ -55,6 +55,8 @@ pub struct Observer {
     heard: Vec<u32>,
     /// The first block that was whole.
     began: Option<i64>,
+    /// The first block of those since which everybody has been watched.
+    everybody: Option<i64>,
     tally: Tally,
     closed: Vec<Tally>,
     /// By patient and measure, and whether that has changed since it was last told.
@@ -86,6 +88,7 @@ impl Observer {
             runs: Vec::new(),
             heard: Vec::new(),
             began: None,
+            everybody: None,
             tally: Tally::default(),
             closed: Vec::new(),
             stuck: BTreeMap::new(),
@@ -116,6 +119,7 @@ impl Observer {
     pub fn moved(&mut self) {
         self.stuck_changed |= !self.stuck.is_empty();
         self.stuck.clear();
+        self.everybody = None;
     }
 
     /// A patient is erased: nothing is known of them from now on, and what was found is told no more. The place stays empty
@@ -223,13 +227,19 @@ impl Observer {
             self.closed.push(tally);
         }
         self.began = self.began.or(Some(block));
+        self.everybody = if self.turn.is_partial() { None } else { self.everybody.or(Some(block)) };
     }
 
     /// Forgets whoever was not heard of for a day.
     fn end_day(&mut self, tally: &mut Tally) {
         tally.days = vec![Count::default(); self.rules];
+        let mut begun = tally.days.clone();
         let heard: Vec<bool> =
-            self.patients.iter_mut().map(|patient| patient.end_day(&mut tally.days, tally.block)).collect();
+            self.patients.iter_mut().map(|patient| patient.end_day(&mut tally.days, &mut begun, tally.block)).collect();
+        let day_before = (tally.block.div_euclid(DAY) - 1) * DAY;
+        if self.everybody.is_some_and(|since| since <= day_before) {
+            tally.begun = begun;
+        }
         let mut of_patient = heard.iter();
         self.patients.retain(|_| of_patient.next() == Some(&true));
         let measures = self.measures.len().max(1);

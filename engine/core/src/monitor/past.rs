@@ -24,7 +24,7 @@ const MOST: u32 = 200;
 const KNOWN: f64 = 100.0;
 
 /// Fewer patients say nothing: five at once, of a rate of 0.02, are three in a thousand million.
-const FEWEST: u32 = 5;
+pub(super) const FEWEST: u32 = 5;
 
 /// In so many blocks half of the past is forgotten: a week.
 const HALF_LIFE: f64 = 7.0 * DAY as f64;
@@ -97,7 +97,7 @@ impl Past {
 }
 
 /// The same share of at most [`MOST`] patients.
-fn shrunk(count: Count) -> Count {
+pub(super) fn shrunk(count: Count) -> Count {
     if count.of <= MOST {
         return count;
     }

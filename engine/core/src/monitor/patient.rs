@@ -23,8 +23,8 @@ pub(super) struct Patient {
     turn: u32,
     /// By field: known in this block, this day, the day before.
     known: [BitRow; 3],
-    /// By rule: matched in this block, in the last one with a reading, in this day.
-    matched: [BitRow; 3],
+    /// By rule: matched in this block, in the last one with a reading, in this day, the day before.
+    matched: [BitRow; 4],
     /// The last block with a reading.
     block: Option<i64>,
     readings: u32,
@@ -58,7 +58,7 @@ impl Patient {
             rhythm: Rhythm::default(),
             turn: 0,
             known: [row(fields), row(fields), row(fields)],
-            matched: [row(rules), row(rules), row(rules)],
+            matched: [row(rules), row(rules), row(rules), row(rules)],
             block: None,
             readings: 0,
             stretch: 0,
@@ -124,7 +124,7 @@ impl Patient {
 
     /// A patient counts who was heard in the block before: else a match is no beginning.
     fn close_rules(&mut self, number: i64, onsets: &mut [Count]) {
-        let [block, before, today] = &mut self.matched;
+        let [block, before, today, _] = &mut self.matched;
         let heard = self.block == Some(number - 1);
         if heard && !block.is_empty() {
             add_one(onsets);
@@ -149,19 +149,22 @@ impl Patient {
     }
 
     /// The day has ended; whether anything was heard in it.
-    pub(super) fn end_day(&mut self, days: &mut [Count], block: i64) -> bool {
+    pub(super) fn end_day(&mut self, days: &mut [Count], begun: &mut [Count], block: i64) -> bool {
         if self.block.is_none_or(|last| last <= block - DAY) {
             return false;
         }
         let [_, today, yesterday] = &mut self.known;
         yesterday.copy_from_slice(today);
         today.fill(0);
-        let [.., today] = &mut self.matched;
+        let [.., today, yesterday] = &mut self.matched;
         if !today.is_empty() {
             add_one(days);
         }
         for (word, matched) in today.iter_mut().enumerate() {
-            each_bit(std::mem::take(matched), word, days.len(), |rule| days[rule].some += 1);
+            each_bit(*matched, word, days.len(), |rule| days[rule].some += 1);
+            each_bit(!yesterday[word], word, begun.len(), |rule| begun[rule].of += 1);
+            each_bit(*matched & !yesterday[word], word, begun.len(), |rule| begun[rule].some += 1);
+            yesterday[word] = std::mem::take(matched);
         }
         true
     }

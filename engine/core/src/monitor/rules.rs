@@ -1,7 +1,8 @@
-//! Rules that cannot be judged, and rules that match more often than they did, or no longer.
+//! Rules that cannot be judged, and rules that match more often than they did, less often, or no longer.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::fall::{Doubt, Fall};
 use super::finding::{Finding, Findings};
 use super::past::Past;
 use super::series::{Series, Turn};
@@ -46,6 +47,7 @@ struct Rule {
     window: VecDeque<(u64, u64)>,
     onsets: Series,
     days: Days,
+    fall: Fall,
 }
 
 /// Of how many patients a rule matched, by day.
@@ -75,7 +77,7 @@ impl Rules {
             before.rules.into_iter().map(|rule| (rule.name.clone(), rule)).collect();
         for rule in &mut self.rules {
             if let Some(old) = before.remove(&rule.name) {
-                (rule.onsets, rule.days) = (old.onsets, old.days);
+                (rule.onsets, rule.days, rule.fall) = (old.onsets, old.days, old.fall);
             }
         }
         // A rule that cannot be judged under the new rules either is found again in an hour.
@@ -91,6 +93,9 @@ impl Rules {
             }
             if let Some(day) = tally.days.get(index) {
                 rule.judge_day(tally.block, *day, findings);
+            }
+            if let Some(begun) = tally.begun.get(index) {
+                rule.judge_fall(tally.block, *begun, findings);
             }
         }
     }
@@ -140,8 +145,8 @@ impl Rule {
                 ];
                 findings.open(MATCH_RATE, &self.name, self.finding(message, values));
             }
-            Turn::Back => findings.close(MATCH_RATE, &self.name),
-            Turn::None if self.onsets.settle(block) == Turn::Back => findings.close(MATCH_RATE, &self.name),
+            Turn::Back => self.close_rate(findings),
+            Turn::None if self.onsets.settle(block) == Turn::Back => self.close_rate(findings),
             Turn::None => {}
         }
     }
@@ -154,7 +159,35 @@ impl Rule {
             );
             let values = vec![("patients_expected", self.days.expected), ("patients", f64::from(day.of))];
             findings.open(MATCH_RATE, &self.name, self.finding(message, values));
-        } else if day.some > 0 && !self.onsets.has_left() {
+        } else if day.some > 0 {
+            self.close_rate(findings);
+        }
+    }
+
+    fn judge_fall(&mut self, block: i64, begun: Count, findings: &mut Findings) {
+        match self.fall.step(block, begun) {
+            Turn::Left => {
+                let Doubt { days, patients, expected } = self.fall.doubt();
+                let message = format!(
+                    "`{}` matches far less often than it did: it began to for {patients} patients in {days} days, by its past \
+                     at least {expected:.0} were to be expected",
+                    self.name
+                );
+                let values = vec![
+                    ("patients_matched", f64::from(patients)),
+                    ("patients_expected", expected),
+                    ("days", f64::from(days)),
+                ];
+                findings.open(MATCH_RATE, &self.name, self.finding(message, values));
+            }
+            Turn::Back => self.close_rate(findings),
+            Turn::None => {}
+        }
+    }
+
+    /// The rate is as ever, by whatever it may have left its past.
+    fn close_rate(&self, findings: &mut Findings) {
+        if !self.onsets.has_left() && !self.fall.has_left() && self.days.expected < EXPECTED {
             findings.close(MATCH_RATE, &self.name);
         }
     }

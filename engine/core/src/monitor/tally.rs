@@ -39,6 +39,8 @@ pub struct Tally {
     pub(super) skipped: Count,
     /// At the end of a day, per rule: patients of whom it matched within the day.
     pub(super) days: Vec<Count>,
+    /// And of whom it did so, of those of whom it had not the day before; nothing unless everybody was watched for two days.
+    pub(super) begun: Vec<Count>,
     pub(super) clocks: Clocks,
     /// Undeclared fields, and how often they were seen.
     pub(super) names: BTreeMap<String, u32>,
@@ -84,6 +86,7 @@ impl Tally {
         add_counts(&mut self.gone, &other.gone);
         add_counts(&mut self.onsets, &other.onsets);
         add_counts(&mut self.days, &other.days);
+        add_counts(&mut self.begun, &other.begun);
         self.skipped.add(other.skipped);
         self.clocks.off.add(other.clocks.off);
         other.clocks.named.iter().for_each(|(patient, behind)| self.clocks.name(patient, *behind));

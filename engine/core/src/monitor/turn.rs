@@ -62,6 +62,11 @@ impl Turn {
         self.part = part;
     }
 
+    /// Whether not everybody is watched.
+    pub(super) fn is_partial(self) -> bool {
+        self.halvings > 0
+    }
+
     /// Whether it is the turn of this patient.
     pub(super) fn has(self, patient: &[u8]) -> bool {
         self.halvings == 0 || (fnv(patient) ^ self.part) & ((1 << self.halvings) - 1) == 0

@@ -126,6 +126,15 @@ fn a_rule_that_matches_no_longer_is_told() {
 }
 
 #[test]
+fn a_rule_that_matches_for_far_fewer_patients_is_told() {
+    let found = Ward::new(7).run(28 * DAY_S, 14 * DAY_S, Fault::Calmer);
+    let [finding] = &found[..] else { panic!("{found:#?}") };
+    assert_eq!((finding.rule, finding.subject.as_str()), ("technical.match_rate", "vitals.high_bp"));
+    assert!(finding.message.contains("matches far less often than it did"), "{finding:?}");
+    assert!(finding.at_s > 14 * DAY_S, "{finding:?}");
+}
+
+#[test]
 fn two_workers_see_what_one_sees() {
     let one = Ward::new(3).run(BEGINS_S + 3_600, BEGINS_S, Fault::Renamed);
     let two = Ward::new(3).with_workers(2).run(BEGINS_S + 3_600, BEGINS_S, Fault::Renamed);

@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     Raised,
     /// Nobody's pressure is high any more.
     Calm,
+    /// Nor is that of three patients of five.
+    Calmer,
 }
 
 /// Something that was found.
@@ -170,10 +172,11 @@ impl Ward {
         let temp = 37.0 + (temp - 37.0) * 0.999 + self.noise(0.05);
         self.values[patient] = (bp, temp);
         // A high pressure for an hour, on one patient of three a day.
-        let phase = (second + patient as i64 * 4_000) % (3 * DAY_S);
-        let high = if phase < 3_600 && fault != Fault::Calm { 70.0 } else { 0.0 };
+        let phase = (second + patient as i64 * 4_000 + patient as i64 % 3 * DAY_S) % (3 * DAY_S);
+        let calm = fault == Fault::Calm || (fault == Fault::Calmer && !(patient / 3).is_multiple_of(3));
+        let high = if phase < 3_600 && !calm { 70.0 } else { 0.0 };
         let raised = if fault == Fault::Raised { 70.0 } else { 0.0 };
-        let most = if fault == Fault::Calm { 180.0 } else { 300.0 };
+        let most = if calm { 180.0 } else { 300.0 };
         let measured = (bp + high + raised + self.noise(4.0)).min(most);
         let lost = fault == Fault::Lost && self.unit() < 0.01;
         if lost {
