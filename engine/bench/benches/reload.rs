@@ -23,7 +23,9 @@ fn states(program: &Program) -> States {
         let ts = 1_700_000_000_000 + reading * EVERY;
         let value = |patient: usize| {
             let (pressure, rate) = (100 + (patient + reading) % 70, 60 + (patient * 7 + reading) % 80);
-            format!(r#"{{"patient":"p{patient}","ts":{ts},"trestbps":{pressure},"thalach":{rate},"SpO2":95,"Temp":37.1}}"#)
+            format!(
+                r#"{{"patient":"p{patient}","ts":{ts},"trestbps":{pressure},"thalach":{rate},"SpO2":95,"Temp":37.1}}"#
+            )
         };
         let values: Vec<String> = (0..PATIENTS).map(value).collect();
         let records = values.iter().zip(reading * PATIENTS..).map(|(value, offset)| Record {

@@ -273,9 +273,8 @@ impl<'a> Eraser<'a> {
     /// How what was found goes.
     fn way(&self, found: &Found) -> Way {
         match found.kind {
-            Kind::Alerts => Way::Tombstone,
             Kind::Snapshots if self.program.keeps_state() => Way::Forgotten,
-            Kind::Snapshots => Way::Tombstone,
+            Kind::Alerts | Kind::Snapshots => Way::Tombstone,
             Kind::Readings | Kind::Derived | Kind::Acknowledgements | Kind::Journal => Way::Retention,
         }
     }

@@ -54,7 +54,6 @@ pub struct Metrics {
     latency_seconds: Histogram,
     lag: IntGaugeVec,
     aborts: IntCounter,
-    readings_deleted: IntCounter,
     restarts: IntCounter,
     reloads: IntCounterVec,
     ruleset: IntGaugeVec,
@@ -84,6 +83,7 @@ pub(crate) struct Committed<'a> {
 struct TechnicalMetrics {
     open: IntGaugeVec,
     heartbeat: Gauge,
+    readings_deleted: IntCounter,
 }
 
 impl TechnicalMetrics {
@@ -97,6 +97,10 @@ impl TechnicalMetrics {
             heartbeat: make.gauge(
                 "triage_heartbeat_timestamp_seconds",
                 "when this process last sent a heartbeat, in seconds since 1970",
+            )?,
+            readings_deleted: make.counter(
+                "triage_readings_deleted_total",
+                "readings that the broker deleted before they were judged, at most",
             )?,
         })
     }
@@ -192,10 +196,6 @@ impl Metrics {
                 &["partition"],
             )?,
             aborts: make.counter("triage_transaction_aborts_total", "transactions aborted and judged again")?,
-            readings_deleted: make.counter(
-                "triage_readings_deleted_total",
-                "readings that the broker deleted before they were judged, at most",
-            )?,
             restarts: make.counter("triage_worker_restarts_total", "workers that made new clients after a failure")?,
             reloads: make.counters("triage_reloads_total", "reloads asked for, by outcome", &["outcome"])?,
             ruleset: make.gauges("triage_ruleset_info", "1 for the version of the rule set that runs", &["version"])?,
@@ -278,7 +278,7 @@ impl Metrics {
 
     /// Readings were deleted before they were judged.
     pub(crate) fn readings_deleted(&self, readings: u64) {
-        self.readings_deleted.inc_by(readings);
+        self.technical.readings_deleted.inc_by(readings);
     }
 
     /// A worker makes new clients.

@@ -145,7 +145,9 @@ impl Ward {
                 }
             }
             if let Some((_, patient)) = self.erase_s.filter(|(at, _)| (*at..*at + EVERY_S).contains(&second)) {
-                workers.iter_mut().for_each(|worker| worker.observer.forget(patient));
+                for worker in &mut workers {
+                    worker.observer.forget(patient);
+                }
                 monitor.forget(patient);
             }
             note(&monitor, second, &mut found);

@@ -49,12 +49,15 @@ pub(super) fn place_of(path: &str, text: &str) -> Option<String> {
         return Some(format!("put it into a file that only the engine reads and name that by `{file}`"));
     }
     let variable = format!("TRIAGE_{}", path.replace('.', "_").to_uppercase());
+    let of_webhook = path.strip_prefix(WEBHOOK).and_then(|rest| Some(rest.rsplit_once('.')?.1));
     let file = match path {
         "http.token" => "http.token_file".to_owned(),
         "kafka.properties.sasl.password" => "kafka.sasl_password_file".to_owned(),
         "store.mongodb.uri" if has_password(text) => "store.mongodb.uri_file".to_owned(),
-        _ if path.starts_with(WEBHOOK) && path.ends_with(".secret") => format!("{path}_file"),
-        _ if path.starts_with(WEBHOOK) && path.ends_with(".url") && bears_token(text) => format!("{path}_file"),
+        _ if of_webhook == Some("secret") => format!("{path}_file"),
+        _ if of_webhook == Some("url") && bears_token(text) => {
+            format!("{path}_file")
+        }
         _ if path.strip_prefix(PROPERTIES).is_some_and(|property| SECRET_PROPERTIES.contains(&property)) => {
             return Some(format!("set the variable `{variable}`"));
         }

@@ -60,8 +60,8 @@ impl Due {
         self.gaps.remove(&partition);
     }
 
-    /// The gaps that the broker is to be asked about now.
-    pub(super) fn to_ask(&mut self, now: Instant) -> BTreeMap<i32, Gap> {
+    /// The gaps that the broker is to be asked about now. They are forgotten: what it does not answer is to be asked again.
+    pub(super) fn take_gaps(&mut self, now: Instant) -> BTreeMap<i32, Gap> {
         if self.gaps.is_empty() || self.asked.is_some_and(|asked| now.duration_since(asked) < ASKING) {
             return BTreeMap::new();
         }
@@ -105,11 +105,11 @@ mod tests {
             due.comes(partition, offset).unwrap();
         }
         let first = BTreeMap::from([(0, Gap { from: 3, until: 5 })]);
-        assert_eq!(due.to_ask(begun), first);
+        assert_eq!(due.take_gaps(begun), first);
         due.comes(0, 9).unwrap();
-        assert_eq!(due.to_ask(begun + Duration::from_secs(4)), BTreeMap::new());
+        assert_eq!(due.take_gaps(begun + Duration::from_secs(4)), BTreeMap::new());
         due.ask_again(0, Gap { from: 3, until: 5 });
-        assert_eq!(due.to_ask(begun + Duration::from_secs(5)), first);
+        assert_eq!(due.take_gaps(begun + Duration::from_secs(5)), first);
     }
 
     #[test]

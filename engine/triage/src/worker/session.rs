@@ -227,7 +227,7 @@ impl<'c> Session<'c> {
 
     /// Readings that did not come may have been deleted before: nobody judges them any more, and somebody must hear of it.
     fn ask_for_the_deleted(&mut self) {
-        for (partition, gap) in self.due.to_ask(Instant::now()) {
+        for (partition, gap) in self.due.take_gaps(Instant::now()) {
             let stream = self.judge.program().stream();
             match self.clients.consumer.fetch_watermarks(stream, partition, ASKING_FOR_THE_DELETED) {
                 Ok((first, _)) => self.tell_of_the_deleted(partition, gap, gap.deleted(first)),
