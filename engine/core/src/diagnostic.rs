@@ -112,6 +112,8 @@ codes! {
     Constant = "W107" Warning;
     /// A silence that the patient is forgotten before.
     NeverSilent = "W108" Warning;
+    /// A window with more values than there is room for.
+    CrowdedWindow = "W109" Warning;
 }
 
 /// Whether a diagnostic refuses the rule set.

@@ -130,6 +130,14 @@ impl Windowed {
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|function| function.name() == name)
     }
+
+    /// Whether all values in the window are kept, and not only those that no later one overtakes.
+    pub(crate) fn keeps_all(self) -> bool {
+        match self {
+            Windowed::Average | Windowed::Sum | Windowed::Deviation | Windowed::Count => true,
+            Windowed::Minimum | Windowed::Maximum | Windowed::Rise | Windowed::Fall => false,
+        }
+    }
 }
 
 /// The function of the value before this one.

@@ -10,7 +10,7 @@ mod pause;
 
 pub use codec::StateError;
 pub(crate) use encode::{decode_own, decode_patient, encode_own, encode_patient};
-pub(crate) use layout::{CellPlan, Layout, RuleLayout, SilencePlan};
+pub(crate) use layout::{CellPlan, Layout, RuleLayout, SilencePlan, window_room};
 pub(crate) use partition::{Owed, Partition};
 pub(crate) use patient::{Ahead, Patient, Silence};
 pub use pause::{Pause, Scope};

@@ -1,5 +1,7 @@
 //! Expressions: names resolved, types checked, meaning put into the graph. Mistakes are collected, and checking goes on.
 
+use std::collections::BTreeMap;
+
 use super::names::Names;
 use super::typed::{Quantity, Typed};
 use crate::diagnostic::{Code, Diagnostic};
@@ -18,11 +20,13 @@ pub(crate) struct Lowering {
     pub(crate) names: Names,
     pub(crate) graph: Graph,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Every window, and where it stands first.
+    pub(super) windows: BTreeMap<ValueId, (Windowed, Spanned<i64>)>,
 }
 
 impl Lowering {
     pub(crate) fn new(names: Names) -> Self {
-        Self { names, graph: Graph::default(), diagnostics: Vec::new() }
+        Self { names, graph: Graph::default(), diagnostics: Vec::new(), windows: BTreeMap::new() }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) -> Typed {
@@ -251,7 +255,11 @@ impl Lowering {
     fn window(&mut self, function: Windowed, arguments: &[Expr], over: &Spanned<Duration>, span: Span) -> Typed {
         let inner = self.remembered(function.name(), arguments, span);
         match (inner, self.duration(over)) {
-            (Some(inner), Some(over)) => Typed::Number(self.graph.value(Value::Window(function, inner, over))),
+            (Some(inner), Some(over)) => {
+                let id = self.graph.value(Value::Window(function, inner, over));
+                self.windows.entry(id).or_insert((function, Spanned { node: over, span }));
+                Typed::Number(id)
+            }
             _ => Typed::Unknown,
         }
     }

@@ -1,10 +1,15 @@
 //! What is suspicious in a rule set that means something all the same.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::{CheckedExpected, CheckedRules};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::state::window_room;
 use crate::syntax::ast::{Let, Name, Rule, Score};
+
+/// How often a reading of a patient is taken to come, in milliseconds: what monitors usually send, and our gateway.
+const PACE: i64 = 5_000;
 
 /// Adds the warnings about the rule set as a whole.
 pub(super) fn check(lets: &[&Let], scores: &[&Score], rules: &[&Rule], checked: &mut CheckedRules) {
@@ -13,6 +18,7 @@ pub(super) fn check(lets: &[&Let], scores: &[&Score], rules: &[&Rule], checked: 
     warnings.extend(unused_topics(rules, checked));
     warnings.extend(untested(checked));
     warnings.extend(same_conditions(checked));
+    warnings.extend(crowded_window(checked));
     checked.lowering.diagnostics.extend(warnings);
 }
 
@@ -71,4 +77,29 @@ fn same_conditions(checked: &CheckedRules) -> Vec<Diagnostic> {
         }
     }
     warnings
+}
+
+/// The longest window that has more values than are kept, at a reading every [`PACE`]. Of a few windows each has room for more than a
+/// day; many share it.
+fn crowded_window(checked: &CheckedRules) -> Option<Diagnostic> {
+    let windows = &checked.lowering.windows;
+    let room = window_room(windows.len());
+    let values = |over: i64| usize::try_from(over / PACE).unwrap_or(usize::MAX);
+    let crowded = windows.values().filter(|(function, over)| function.keeps_all() && values(over.node) > room);
+    let longest = crowded.clone().map(|(_, over)| over).max_by_key(|over| (over.node, Reverse(over.span.start)))?;
+    let others = match crowded.count() - 1 {
+        0 => String::new(),
+        1 => "; another window does not fit either".to_owned(),
+        others => format!("; {others} other windows do not fit either"),
+    };
+    let message = format!(
+        "with a reading every {} s this window has {} values, and {room} are kept",
+        PACE / 1_000,
+        values(longest.node)
+    );
+    let help = match windows.len() {
+        1 => "let it be shorter".to_owned(),
+        windows => format!("the {windows} windows of a rule set share room: let them be fewer or shorter{others}"),
+    };
+    Some(Diagnostic::new(Code::CrowdedWindow, longest.span, message, "unknown while it is full").help(help))
 }

@@ -12,6 +12,11 @@ const WINDOW_ROOM: usize = 20_000;
 /// patient's windows stay below 840,000 bytes, and the patient within one Kafka record.
 const PATIENT_ROOM: usize = 60_000;
 
+/// The most values that one of so many windows keeps of one patient.
+pub(crate) fn window_room(windows: usize) -> usize {
+    WINDOW_ROOM.min(PATIENT_ROOM / windows.max(1)).max(1)
+}
+
 /// What a program keeps of each patient.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -71,7 +76,7 @@ impl Layout {
     /// The most values that one window keeps of one patient.
     pub(crate) fn window_room(&self) -> usize {
         let windows = self.cells.iter().filter(|cell| matches!(cell.kind, CellKind::Window(_))).count();
-        WINDOW_ROOM.min(PATIENT_ROOM / windows.max(1)).max(1)
+        window_room(windows)
     }
 
     /// The cells of a patient who is heard of for the first time.
