@@ -1,7 +1,7 @@
 //! State that an engine of an earlier commit has left on its topics is taken over by this one, and goes back again: what this one
 //! writes has the form that the earlier one wrote. On the embedded broker.
 //!
-//! `tests/fixtures/upgrade/form-2.jsonl` is what the engine of commit 3a9a523 left, made there by the ignored test below:
+//! `tests/fixtures/upgrade/form-2.jsonl` is what an earlier engine left, made by the ignored test below in its folder:
 //! `UPGRADE_FIXTURE=FILE cargo test --package triage --test upgrade -- --ignored`. A new form is a new file beside it, made by the
 //! last commit that wrote the old one; none is ever made again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]

@@ -49,21 +49,27 @@ pub(super) fn place_of(path: &str, text: &str) -> Option<String> {
         return Some(format!("put it into a file that only the engine reads and name that by `{file}`"));
     }
     let variable = format!("TRIAGE_{}", path.replace('.', "_").to_uppercase());
-    let of_webhook = path.strip_prefix(WEBHOOK).and_then(|rest| Some(rest.rsplit_once('.')?.1));
+    let webhook = path.strip_prefix(WEBHOOK).and_then(|rest| rest.rsplit_once('.'));
+    let of_webhook = webhook.map(|(_, key)| key);
     let file = match path {
         "http.token" => "http.token_file".to_owned(),
         "kafka.properties.sasl.password" => "kafka.sasl_password_file".to_owned(),
         "store.mongodb.uri" if has_password(text) => "store.mongodb.uri_file".to_owned(),
         _ if of_webhook == Some("secret") => format!("{path}_file"),
-        _ if of_webhook == Some("url") && bears_token(text) => {
-            format!("{path}_file")
-        }
+        _ if of_webhook == Some("url") && bears_token(text) => format!("{path}_file"),
         _ if path.strip_prefix(PROPERTIES).is_some_and(|property| SECRET_PROPERTIES.contains(&property)) => {
             return Some(format!("set the variable `{variable}`"));
         }
         _ => return None,
     };
-    Some(format!("put it into a file that only the engine reads and name that by `{file}`, or set `{variable}`"))
+    let way = format!("put it into a file that only the engine reads and name that by `{file}`");
+    let has_variable = webhook.is_none_or(|(topic, _)| has_variable(topic));
+    Some(if has_variable { format!("{way}, or set `{variable}`") } else { way })
+}
+
+/// Whether the environment can name a topic: a variable has no dots, and is meant in small letters.
+fn has_variable(topic: &str) -> bool {
+    topic.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn has_password(uri: &str) -> bool {
@@ -89,7 +95,12 @@ mod tests {
             ("store.mongodb.uri", "mongodb://engine:sesame@host/", Some("`store.mongodb.uri_file`")),
             ("store.mongodb.uri", "mongodb://host:27017/", None),
             ("webhook.ward.A.secret", "sesame", Some("`webhook.ward.A.secret_file`")),
-            ("webhook.ward.A.url", "https://pager/alerts?sesame", Some("`webhook.ward.A.url_file`, or set")),
+            (
+                "webhook.ward_a.secret",
+                "sesame",
+                Some("`webhook.ward_a.secret_file`, or set `TRIAGE_WEBHOOK_WARD_A_SECRET`"),
+            ),
+            ("webhook.ward.A.url", "https://pager/alerts?sesame", Some("`webhook.ward.A.url_file`")),
             ("webhook.ward.A.url", "https://pager/alerts", None),
             ("kafka.properties.sasl.password", "sesame", Some("`kafka.sasl_password_file`")),
             ("kafka.properties.ssl.key.password", "sesame", Some("`kafka.ssl_key_password_file`")),
@@ -105,6 +116,7 @@ mod tests {
             assert_eq!(found.is_some(), place.is_some(), "{path}");
             let found = found.unwrap_or_default();
             assert!(found.contains(place.unwrap_or_default()) && !found.contains("sesame"), "{path}: {found}");
+            assert!(!found.contains("WARD_A") || path.contains("ward_a"), "{path}: {found}");
         }
     }
 }
