@@ -64,7 +64,7 @@ pub fn remembering(threshold: u32, minutes: u32) -> Program {
     let mut text = stream();
     text.push_str("topic ward { fields trestbps  notify \"nurse\" }\n");
     for (index, (field, above)) in
-        [("trestbps", threshold), ("thalach", threshold), ("SpO2", 100), ("Temp", 42)].into_iter().enumerate()
+        [("trestbps", threshold), ("thalach", threshold), ("SpO2", 99), ("Temp", 41)].into_iter().enumerate()
     {
         for function in ["avg", "max", "stddev"] {
             let condition = format!("{function}({field}, {minutes}m) > {above}");
