@@ -95,7 +95,7 @@ fn lines(child: &mut std::process::Child) -> Receiver<String> {
 }
 
 fn wait_for(lines: &Receiver<String>, wanted: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut seen = String::new();
     while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         if line.contains(wanted) {
@@ -129,7 +129,7 @@ fn an_edit_is_taken_up_a_broken_one_is_refused_and_ctrl_c_ends_cleanly() {
     wait_for(&printed, "added: vitals.warm");
     wait_for(&printed, "warm 36.6");
     write("vitals.warm when Tmp > 36\n");
-    assert!(wait_for(&printed, "refused").ends_with(" stays:"));
+    assert!(wait_for(&printed, " stays:").starts_with("rules refused, "));
     wait_for(&printed, "did you mean `Temp`?");
     wait_for(&printed, "warm 36.6");
 
