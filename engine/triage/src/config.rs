@@ -6,6 +6,7 @@ mod layers;
 mod retention;
 mod secret;
 mod tokens;
+mod value;
 mod webhook;
 
 use std::collections::BTreeMap;

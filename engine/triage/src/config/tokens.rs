@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::Secret;
-use super::keys::secret_of;
+use super::value::secret_of;
 
 /// What a token opens. Which pages that is, the web side says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
 
 use super::Secret;
-use super::keys::{Key, duration, file, key, secret_of};
+use super::keys::{Key, key};
+use super::value::{duration, file, secret_of};
 use crate::tls::{Credentials, Part, Use};
 
 /// The sections of webhooks; each is followed by a topic and a key.
