@@ -2,6 +2,7 @@
 //! one stack; nothing is handed to another thread on the way. New partitions are restored beside it.
 
 mod batch;
+mod deleted;
 mod due;
 mod idle;
 mod judge;

@@ -12,7 +12,8 @@ use triage_core::reading::Record;
 
 use super::WorkerError;
 use super::batch::{Batch, Pace, places};
-use super::due::{Due, Gap};
+use super::deleted;
+use super::due::Due;
 use super::judge::Judge;
 use super::keeping::Keeping;
 use super::taking::Taking;
@@ -37,9 +38,6 @@ const REWINDING: Duration = Duration::from_secs(10);
 
 /// How long the group may take to say where it is.
 const ASKING_THE_GROUP: Duration = Duration::from_secs(10);
-
-/// How long the broker may take to say where a partition begins. Nothing is judged meanwhile.
-const ASKING_FOR_THE_DELETED: Duration = Duration::from_secs(1);
 
 /// After so many aborts in a row the worker is not ready, and says why.
 const TROUBLE: u32 = 3;
@@ -123,7 +121,7 @@ impl<'c> Session<'c> {
             self.gather(&mut batch)?;
             self.take_up(&mut batch)?;
             self.take_over()?;
-            self.ask_for_the_deleted();
+            deleted::ask(self.index, self.shared, &self.clients.consumer, &mut self.due);
             self.keeping.read_words().map_err(WorkerError::Consume)?;
             if !batch.is_empty() || self.judge.has_farewells() || self.keeping.has_work(self.judge.states()) {
                 self.transact(&batch)?;
@@ -223,35 +221,6 @@ impl<'c> Session<'c> {
             self.due.next_is(partition, next);
         }
         Ok(())
-    }
-
-    /// Readings that did not come may have been deleted before: nobody judges them any more, and somebody must hear of it.
-    fn ask_for_the_deleted(&mut self) {
-        for (partition, gap) in self.due.take_gaps(Instant::now()) {
-            let stream = self.judge.program().stream();
-            match self.clients.consumer.fetch_watermarks(stream, partition, ASKING_FOR_THE_DELETED) {
-                Ok((first, _)) => self.tell_of_the_deleted(partition, gap, gap.deleted(first)),
-                Err(error) => {
-                    tracing::warn!(partition, error = explained(&error), "where the partition begins is not known yet");
-                    self.due.ask_again(partition, gap);
-                }
-            }
-        }
-    }
-
-    fn tell_of_the_deleted(&self, partition: i32, gap: Gap, readings: u64) {
-        if readings > 0 {
-            let (worker, from) = (self.index, gap.from);
-            tracing::error!(
-                worker,
-                partition,
-                from,
-                readings,
-                "readings were deleted before they were judged: the stream's retention is too short"
-            );
-            self.shared.metrics.readings_deleted(readings);
-            self.shared.technical.deleted(partition, readings);
-        }
     }
 
     /// Lets readings of a partition come.
