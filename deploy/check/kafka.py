@@ -1,6 +1,7 @@
 """Kafka of compose.yaml on a real broker: it knows its settings, `kafka-users` makes users of rights.txt, engine, store and
 gateway do their work as theirs, and a nurse may do what a nurse may."""
 
+import itertools
 import os
 import re
 import socket
@@ -125,10 +126,10 @@ def on_a_broker(bed, services, settings):
     if code != 0:
         return [f"Kafka refuses the settings of compose.yaml: {output.strip().splitlines()[-1]}"]
     log = bed.folder / "kafka.log"
-    with started([*bed.java(), "kafka.Kafka", file], log):
+    with started([*bed.java(), "kafka.Kafka", file], log) as process:
         kafka = services["kafka"]
         health = bed.words(kafka["healthcheck"]["test"][1:])
-        if not becomes(lambda: run(*health, env=bed.variables(kafka))[0] == 0, 60):
+        if not becomes(lambda: run(*health, env=bed.variables(kafka))[0] == 0, 300, process):
             return [f"Kafka of compose.yaml is not healthy: {last_words(log)}"]
         return users(bed, services["kafka-users"]) or hospital(bed, services)
 
@@ -136,10 +137,10 @@ def on_a_broker(bed, services, settings):
 def users(bed, service):
     """They are made; the second time there is nothing to do."""
     setup = bed.words(service["entrypoint"] + service["command"])
-    code, output = run(*setup, env=bed.variables(service), timeout=300)
+    code, output = run(*setup, env=bed.variables(service), timeout=900)
     if code != 0:
         return [f"kafka-users does not make the users of rights.txt: {output.strip()}"]
-    code, output = run(*setup, env=bed.variables(service))
+    code, output = run(*setup, env=bed.variables(service), timeout=900)
     if code != 0 or output:
         return [f"kafka-users is not content with what it has made: {output.strip()}"]
     return []
@@ -150,18 +151,19 @@ def hospital(bed, services):
     triage = bed.place.triage
     config = bed.write("triage.toml", (bed.place.deploy / "container.toml").read_text().replace(MONGODB, ""))
     log = bed.folder / "engine.log"
-    with started([triage, "run", "--config", config, "--set", "store.sqlite=ehealth.sqlite"], log, cwd=bed.folder):
-        if not becomes(lambda: run(triage, "health", "--config", config)[0] == 0, 45):
+    engine = [triage, "run", "--config", config, "--set", "store.sqlite=ehealth.sqlite"]
+    with started(engine, log, cwd=bed.folder) as process:
+        if not becomes(lambda: run(triage, "health", "--config", config)[0] == 0, 90, process):
             return [f"the engine is not ready on the broker of compose.yaml: {last_words(log)}"]
         gateway = services["gateway"]
         words = [*bed.words(gateway["command"][:2]), "--once", "--every", "10ms"]
         code, output = run(triage, *words, env=bed.variables(gateway), cwd=bed.folder)
         if code != 0:
             return [f"the gateway cannot send to the broker of compose.yaml: {output.strip()}"]
-        if not becomes(lambda: f"triage_readings_total {READINGS}\n" in metrics(bed), 20):
+        if not becomes(lambda: f"triage_readings_total {READINGS}\n" in metrics(bed), 120):
             return ["the engine does not judge what the gateway sends to the broker of compose.yaml"]
         stored = f'triage_store_documents_total{{collection="patients_record"}} {READINGS}\n'
-        if not becomes(lambda: stored in metrics(bed), 20):
+        if not becomes(lambda: stored in metrics(bed), 120):
             return ["the store does not store what the gateway sends to the broker of compose.yaml"]
         return people(bed, services["kafka-ui"])
 
@@ -196,7 +198,7 @@ def client(bed, service, user):
 
 def reads(bed, config, topic, group):
     """A record of the topic."""
-    told = ["--topic", topic, "--group", group, "--from-beginning", "--max-messages", "1", "--timeout-ms", "20000"]
+    told = ["--topic", topic, "--group", group, "--from-beginning", "--max-messages", "1", "--timeout-ms", "120000"]
     tool = "org.apache.kafka.tools.consumer.ConsoleConsumer"
     at = bed.here("kafka:9092")
     code, output = run(*bed.java(), tool, "--bootstrap-server", at, "--consumer.config", config, *told)
@@ -217,10 +219,14 @@ def lines(settings):
 
 
 def metrics(bed):
+    """What Prometheus is told; nothing while nobody answers."""
     token = (bed.folder / "secrets/metrics-token").read_text()
     asked = urllib.request.Request(f"http://127.0.0.1:{bed.web}/metrics", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(asked, timeout=5) as answer:
-        return answer.read().decode()
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.read().decode()
+    except OSError:
+        return ""
 
 
 @contextmanager
@@ -230,7 +236,7 @@ def started(command, log, cwd=None):
     with open(log, "w") as told:
         process = subprocess.Popen(words, stdout=told, stderr=told, stdin=subprocess.DEVNULL, cwd=cwd)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -240,9 +246,10 @@ def started(command, log, cwd=None):
             process.wait()
 
 
-def becomes(holds, patience):
+def becomes(holds, patience, process=None):
+    """Whether it holds in time; it will not if the process that it is asked of has ended."""
     until = time.monotonic() + patience
-    while time.monotonic() < until:
+    while time.monotonic() < until and (process is None or process.poll() is None):
         if holds():
             return True
         time.sleep(0.5)
@@ -254,10 +261,17 @@ def last_words(log):
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Below those that the system gives away by itself: none is taken before the process that it is for listens."""
+    lowest, below = 20_000, 32_000
+    begun = os.getpid() * 37 % (below - lowest)
+    candidates = (lowest + (begun + step) % (below - lowest) for step in range(below - lowest))
+    return list(itertools.islice(filter(is_free, candidates), count))
+
+
+def is_free(port):
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

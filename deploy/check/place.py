@@ -36,16 +36,14 @@ class Place:
 
 
 def run(*command, **more):
-    """Exit code and everything that was printed."""
-    more = {"timeout": 120, "stdin": subprocess.DEVNULL} | more
-    done = subprocess.run(
-        [str(word) for word in command],
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **more,
-    )
+    """Exit code and everything that was printed; no code is of what does not end."""
+    more = {"timeout": 300, "stdin": subprocess.DEVNULL} | more
+    words = [str(word) for word in command]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    try:
+        done = subprocess.run(words, check=False, text=True, **pipes, **more)
+    except subprocess.TimeoutExpired as error:
+        return None, str(error)
     return done.returncode, done.stdout
 
 
