@@ -167,7 +167,7 @@ $(KAFKA)/libs/complete: engine/services/pom.xml
 
 # A beta, GPL-2.0: run as a process of its own, never linked. Its own build folder: it shares nothing with ours.
 $(MONGODB)/bin/secantusd-rs:
-	CARGO_TARGET_DIR=$(MONGODB)/build $(CARGO) install secantus-mdb --version 0.5.3-beta.196 --ignore-rust-version --root $(MONGODB)
+	CARGO_TARGET_DIR=$(MONGODB)/build $(CARGO) install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root $(MONGODB)
 	rm -rf $(MONGODB)/build
 
 # What administrators run `deploy/mongo` with, and what it needs as of a day; its optional parts are for what nobody here logs in with.
