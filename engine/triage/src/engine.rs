@@ -339,7 +339,7 @@ fn wait_for_topics(shared: &Shared) -> Result<Option<Layout>, TopicError> {
             }
             Err(error) if error.is_passing() => {
                 let servers = shared.config.kafka.bootstrap_servers.as_str();
-                tracing::warn!(%error, servers, "the broker is away; trying again");
+                tracing::warn!(%error, servers, "the topics cannot be looked at or made; trying again");
                 shared.board.set_trouble(Some(error.to_string()));
             }
             Err(error) => return Err(error),

@@ -26,8 +26,10 @@ use ward::{Extent, Sample, Ward};
 
 /// How often the caller is told how it goes.
 const TELL_EVERY: Duration = Duration::from_millis(200);
-/// How long the end waits for what is still on its way.
+/// How long what is still on its way is waited for before the next reading, or by whoever is stopped.
 const FLUSH: Duration = Duration::from_secs(10);
+/// The same after the last reading.
+const LAST_FLUSH: Duration = Duration::from_mins(1);
 
 /// Where to, and how much.
 #[derive(Debug, Clone)]
@@ -172,7 +174,7 @@ impl Run<'_> {
         if !self.in_use.is_outdated() {
             return Ok(());
         }
-        self.flush();
+        self.flush(FLUSH);
         if self.status().on_the_way() == 0 {
             self.in_use = self.options.kafka.tls.in_use();
             self.producer = producer(self.options, &self.deliveries).map_err(GatewayError::Producer)?;
@@ -180,15 +182,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn flush(&mut self) {
-        let deadline = Instant::now() + FLUSH;
+    fn flush(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
         while self.status().on_the_way() > 0 && Instant::now() < deadline {
             self.sleep(Duration::from_millis(5));
         }
     }
 
     fn finish(mut self) -> Status {
-        self.flush();
+        self.flush(if self.stopped() { FLUSH } else { LAST_FLUSH });
         let status = self.status();
         (self.tell)(&status);
         status

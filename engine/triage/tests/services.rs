@@ -55,12 +55,14 @@ fn the_nurse_sees_each_alert_once_and_goes_on_where_she_left() {
 fn a_heartbeat_bears_the_brokers_time() {
     let kafka = Kafka::start();
     let bed = Bed::at(kafka.bootstrap().parse().unwrap(), 1);
+    // Makes the topics and the group, so that the next one judges before anybody is told that it does not.
+    stop(bed.start_ready(1));
     let engine = bed.start_with(bed.layers(1).flag("heartbeat.every", "1s").flag("technical.no_readings", "3s"));
     let beats = bed.read("heartbeat", 3);
     let producer: BaseProducer = bed.client().create().unwrap();
     let old = BaseRecord::<[u8], str>::to("heartbeat").partition(0).timestamp(5).payload("{}");
     producer.send(old).map_err(|(error, _)| error).unwrap();
-    producer.flush(Duration::from_secs(20)).unwrap();
+    producer.flush(Duration::from_mins(2)).unwrap();
     wait_for("the record to have the broker's time", || {
         let seen = bed.read("heartbeat", beats.len());
         seen.iter().any(|seen| seen.value.as_deref() == Some(b"{}".as_slice()) && seen.timestamp.unwrap() > 5)
@@ -179,6 +181,10 @@ impl Admin {
         let new = NewPartitions::new(topic, partitions);
         let grown = self.runtime.block_on(self.client.create_partitions([&new], &AdminOptions::new())).unwrap();
         assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+        wait_for("the new partitions to be shown", || {
+            let shown = self.client.inner().fetch_metadata(Some(topic), Duration::from_secs(20));
+            shown.is_ok_and(|shown| shown.topics()[0].partitions().len() == partitions)
+        });
     }
 }
 
@@ -230,7 +236,7 @@ fn a_stop_while_the_broker_hangs_ends_after_its_grace_and_costs_nothing() {
     process.signal("-TERM");
     let begun = Instant::now();
     wait_for("the process to end", || process.has_ended());
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     kafka.signal("-CONT");
     enough.store(true, Ordering::Relaxed);
     let sent = sending.join().unwrap();
@@ -258,7 +264,7 @@ fn clocks_that_disagree_lose_nothing() {
         let record = BaseRecord::to("research").partition(0).key("p0").payload(&value).timestamp(now + kafka * MINUTE);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(Duration::from_secs(20)).unwrap();
+    producer.flush(Duration::from_mins(2)).unwrap();
     let judged: Vec<(i64, i64)> = bed
         .read("every", 6)
         .iter()
@@ -312,9 +318,9 @@ fn a_right_that_is_missing_is_named_and_nothing_is_lost_without_it() {
     bed.producer().send(0..300);
     let engine = bed.start_with(layers());
     wait_for("the right to be named", || {
-        ready(&engine).contains("this user lacks the right `Write` on the topic `every`")
+        let answer = ready(&engine);
+        answer.contains("this user lacks the right `Write` on the topic `every`") && answer.starts_with("HTTP/1.1 503")
     });
-    assert!(!engine.is_ready());
     assert_eq!(bed.read("high", 0).len(), 0);
     kafka.allow("triage", &[("TOPIC", "every", "WRITE")]);
     let seen = bed.read("every", 300);

@@ -19,12 +19,9 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use triage::config::Secret;
 use triage::sink::Sink;
-use triage::sink::mongo::MongoSink;
-use triage::tls::{Credentials, Use};
 
-use bed::{Bed, path, stop};
+use bed::{Bed, path, stop, wait_for};
 use mongo_server::MongoServer;
 use services::{Kafka, required};
 
@@ -61,9 +58,12 @@ impl Place {
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {
-        let mut sink =
-            MongoSink::open(&Secret::new(self.server.root()), DATABASE, &Credentials::new(Use::MongoDb)).unwrap();
-        sink.counts().unwrap().into_iter().collect()
+        let mut counts = None;
+        wait_for("the collections to be counted", || {
+            counts = self.server.sink(DATABASE).counts().ok();
+            counts.is_some()
+        });
+        counts.unwrap().into_iter().collect()
     }
 
     /// Waits until the collections hold `expected`, for as long as they grow: how fast is the machine's affair.
@@ -73,7 +73,7 @@ impl Place {
         let mut counts = self.counts();
         let mut grew = Instant::now();
         while counts != expected {
-            assert!(grew.elapsed() < Duration::from_mins(1), "waited for {expected:?} in vain: {counts:?}");
+            assert!(grew.elapsed() < Duration::from_mins(3), "waited for {expected:?} in vain: {counts:?}");
             std::thread::sleep(Duration::from_millis(100));
             let now = self.counts();
             if now != counts {
@@ -85,7 +85,7 @@ impl Place {
     fn send(&self, topic: &str, value: &str) {
         let producer: BaseProducer = self.bed.client().create().unwrap();
         producer.send(BaseRecord::to(topic).partition(0).key("p0").payload(value)).map_err(|(error, _)| error).unwrap();
-        producer.flush(Duration::from_secs(20)).unwrap();
+        producer.flush(Duration::from_mins(2)).unwrap();
     }
 
     /// Makes a user who may write to `collections` and to nothing else.

@@ -77,7 +77,7 @@ fn send(bed: &Bed, time: i64, patient: &str, values: &[u64]) {
         let record = BaseRecord::to("research").partition(0).key(patient).payload(&value).timestamp(time);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(Duration::from_secs(20)).unwrap();
+    producer.flush(Duration::from_mins(2)).unwrap();
 }
 
 fn now() -> i64 {
@@ -136,7 +136,7 @@ fn committed(bed: &Bed) -> Vec<Line> {
     let of = |topic: &str| {
         let mut place = TopicPartitionList::new();
         place.add_partition(topic, 0);
-        let committed = consumer.committed_offsets(place, Duration::from_secs(10)).unwrap();
+        let committed = consumer.committed_offsets(place, Duration::from_mins(1)).unwrap();
         let place = &committed.elements()[0];
         let next = place.offset().to_raw().unwrap();
         Line::Committed { topic: topic.to_owned(), next, noted: place.metadata().to_owned() }
@@ -167,7 +167,7 @@ fn load(bed: &Bed) -> i64 {
                 last = if topic == "research" { timestamp } else { last };
             }
             Line::Committed { topic, next, noted } => {
-                producer.flush(Duration::from_secs(20)).unwrap();
+                producer.flush(Duration::from_mins(2)).unwrap();
                 let consumer: BaseConsumer = bed.client().set("group.id", "triage").create().unwrap();
                 let mut place = TopicPartitionList::new();
                 let mut of = place.add_partition(&topic, 0);
@@ -204,7 +204,7 @@ fn told(alert: &Seen) -> (String, String, String) {
 fn state_of_an_earlier_commit_goes_on_and_back() {
     let bed = bed();
     let last = load(&bed);
-    let before = bed.read("triage-snapshots", 1);
+    let before = bed.read("triage-snapshots", 12);
     // There when the engine begins, so that no idle time passes before.
     send(&bed, last + 1_000, "run", &[130]);
     send(&bed, last + 2_000, "open", &[50]);
@@ -218,13 +218,14 @@ fn state_of_an_earlier_commit_goes_on_and_back() {
         of("open", "resolved", "v is 130, 120.0 on average"),
     ];
     assert_eq!(alerts, expected, "what was paused is silent, runs and windows go on, and nothing is told twice");
-    std::thread::sleep(Duration::from_secs(2));
+    let written = || -> Vec<_> {
+        bed.read("triage-snapshots", before.len()).split_off(before.len()).iter().filter_map(forms).collect()
+    };
+    wait_for("a snapshot of each patient", || written().len() >= 3);
     stop(engine);
 
     // What is written now is what the earlier engine reads: the same form, and the core's bytes of the same version.
-    let written = bed.read("triage-snapshots", before.len() + 2).split_off(before.len());
-    let earlier = before.iter().find_map(forms);
-    let now: Vec<_> = written.iter().filter_map(forms).collect();
+    let (earlier, now) = (before.iter().find_map(forms), written());
     assert!(now.len() >= 3 && now.iter().all(|form| Some(*form) == earlier), "{now:?} instead of {earlier:?}");
 }
 

@@ -10,13 +10,13 @@ mod retention;
 use std::collections::BTreeMap;
 
 use rdkafka::admin::AdminClient;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use triage_core::program::Program;
 
 use super::lasting::Lasting;
 use super::logged::Logged;
 use super::properties;
-use super::rights::explained;
+use super::rights::{explained, right};
 use crate::config::{Config, KafkaConfig, RetentionConfig, needed_by_state};
 use admin::Admin;
 pub(crate) use fault::Fault;
@@ -80,12 +80,12 @@ pub enum TopicError {
     #[error("cannot wait for the broker: {0}")]
     Runtime(std::io::Error),
     /// A topic cannot be made.
-    #[error("topic `{topic}` cannot be made: {reason}")]
+    #[error("topic `{topic}` cannot be made: {}", reason(topic, *.code))]
     NotMade {
         /// The topic.
         topic: String,
         /// The broker's reason.
-        reason: String,
+        code: RDKafkaErrorCode,
     },
     /// A topic is there, and the broker does not show it.
     #[error(
@@ -97,6 +97,13 @@ pub enum TopicError {
     Unfit(Vec<Fault>),
 }
 
+fn reason(topic: &str, code: RDKafkaErrorCode) -> String {
+    match right(code) {
+        Some(_) => format!("this user lacks the right `Create` on the topic `{topic}` or on the cluster ({code})"),
+        None => code.to_string(),
+    }
+}
+
 fn in_one_line(faults: &[Fault]) -> String {
     faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -104,13 +111,37 @@ fn in_one_line(faults: &[Fault]) -> String {
 impl TopicError {
     /// Whether waiting may help.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Broker(_) | Self::Login(_) | Self::Encryption(_) | Self::Hidden(_))
+        match self {
+            Self::Broker(_) | Self::Login(_) | Self::Encryption(_) | Self::Hidden(_) => true,
+            Self::NotMade { code, .. } => passes(*code),
+            Self::Runtime(_) | Self::Unfit(_) => false,
+        }
     }
 
     /// Whether somebody has to do something, though waiting may help too.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Login(_) | Self::Encryption(_))
     }
+}
+
+/// Whether a broker that makes no topic now may make it later. It has too few replicas to offer also while brokers start.
+fn passes(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::BrokerNotAvailable
+            | Code::BrokerTransportFailure
+            | Code::CoordinatorLoadInProgress
+            | Code::InvalidReplicationFactor
+            | Code::LeaderNotAvailable
+            | Code::NetworkException
+            | Code::NotController
+            | Code::NotLeaderForPartition
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::StaleControllerEpoch
+            | Code::ThrottlingQuotaExceeded
+    )
 }
 
 /// What the topics turned out to be.
@@ -325,4 +356,28 @@ fn make_output(admin: &Admin<'_>, topic: &str, purpose: Use, needed: &Needed) ->
         Use::Stream | Use::Derived | Use::DeadLetters | Use::Acknowledgements | Use::Journal => {}
     }
     admin.make(topic, needed.partitions_of(purpose), &properties)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_made(code: RDKafkaErrorCode) -> TopicError {
+        TopicError::NotMade { topic: "vitals".to_owned(), code }
+    }
+
+    #[test]
+    fn a_broker_that_cannot_make_a_topic_at_the_moment_does_not_end_the_engine() {
+        use RDKafkaErrorCode as Code;
+        for code in
+            [Code::RequestTimedOut, Code::NotController, Code::LeaderNotAvailable, Code::InvalidReplicationFactor]
+        {
+            assert!(not_made(code).is_passing(), "{code}");
+        }
+        for code in [Code::TopicAuthorizationFailed, Code::PolicyViolation, Code::InvalidTopic, Code::InvalidConfig] {
+            assert!(!not_made(code).is_passing(), "{code}");
+        }
+        let told = not_made(Code::InvalidReplicationFactor).to_string();
+        assert!(told.starts_with("topic `vitals` cannot be made: InvalidReplicationFactor"), "{told}");
+    }
 }

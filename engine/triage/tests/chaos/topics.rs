@@ -7,14 +7,18 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::verdict::Expected;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer of the broker may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a topic may take to come to its end, without a record.
+const END: Duration = Duration::from_mins(2);
 
 /// A committed record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,16 +54,8 @@ impl Topics {
         wanted.add_partition_range(topic, 0, partitions - 1);
         let until = Instant::now() + patience;
         loop {
-            let committed = group.committed_offsets(wanted.clone(), PATIENCE).unwrap();
-            let behind: Vec<_> = committed
-                .elements()
-                .iter()
-                .map(|place| {
-                    let end = group.fetch_watermarks(topic, place.partition(), PATIENCE).unwrap().1;
-                    end - place.offset().to_raw().unwrap_or(0).max(0)
-                })
-                .collect();
-            if behind.iter().all(|behind| *behind == 0) {
+            let behind = behind(&group, topic, wanted.clone());
+            if behind.as_ref().is_ok_and(|behind| behind.iter().all(|behind| *behind == 0)) {
                 return;
             }
             assert!(Instant::now() < until, "records of {topic} that nobody judged, by partition: {behind:?}");
@@ -84,25 +80,30 @@ impl Topics {
         let mut place = TopicPartitionList::new();
         place.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         consumer.assign(&place).unwrap();
-        let mut read = Vec::new();
-        loop {
-            match consumer.poll(Duration::from_secs(30)) {
-                Some(Ok(message)) => read.push(copy(&message)),
+        let (mut read, mut until) = (Vec::new(), Instant::now() + END);
+        while Instant::now() < until {
+            match consumer.poll(Duration::from_secs(1)) {
+                Some(Ok(message)) => {
+                    read.push(copy(&message));
+                    until = Instant::now() + END;
+                }
                 Some(Err(KafkaError::PartitionEOF(_))) => return read,
-                Some(Err(error)) => panic!("{topic}/{partition}: {error}"),
-                None => panic!("{topic}/{partition}: no end within 30 s"),
+                Some(Err(error)) if !is_passing(&error) => panic!("{topic}/{partition}: {error}"),
+                Some(Err(_)) | None => {}
             }
         }
+        panic!("{topic}/{partition}: no end within {END:?}");
     }
 
     /// Until no transaction is open: a killed engine's ends with its time.
     fn wait_until_settled(&self, topic: &str, partition: i32) {
         let end = |isolation: &str| {
             let client: BaseConsumer = self.client().set("isolation.level", isolation).create().unwrap();
-            client.fetch_watermarks(topic, partition, PATIENCE).unwrap().1
+            client.fetch_watermarks(topic, partition, PATIENCE).ok().map(|(_, end)| end)
         };
-        let until = Instant::now() + Duration::from_mins(1);
-        while end("read_committed") != end("read_uncommitted") {
+        let is_settled = || end("read_committed").is_some_and(|stable| end("read_uncommitted") == Some(stable));
+        let until = Instant::now() + Duration::from_mins(3);
+        while !is_settled() {
             assert!(Instant::now() < until, "{topic}/{partition}: a transaction stays open");
             std::thread::sleep(Duration::from_millis(500));
         }
@@ -117,7 +118,7 @@ impl Topics {
         record.payload = first.value.as_deref();
         record.timestamp = first.timestamp;
         producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(Duration::from_mins(2)).unwrap();
     }
 
     fn client(&self) -> ClientConfig {
@@ -125,6 +126,23 @@ impl Topics {
         client.set("bootstrap.servers", &self.bootstrap).set("check.crcs", "true");
         client
     }
+}
+
+/// How many records of a topic, by partition, its group has not committed.
+fn behind(group: &BaseConsumer, topic: &str, wanted: TopicPartitionList) -> KafkaResult<Vec<i64>> {
+    let committed = group.committed_offsets(wanted, PATIENCE)?;
+    let behind = committed.elements().into_iter().map(|place| {
+        let end = group.fetch_watermarks(topic, place.partition(), PATIENCE)?.1;
+        Ok(end - place.offset().to_raw().unwrap_or(0).max(0))
+    });
+    behind.collect()
+}
+
+/// Whether the connection failed, and no record was passed over.
+fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let passing = [Code::AllBrokersDown, Code::BrokerTransportFailure, Code::OperationTimedOut];
+    matches!(error, KafkaError::MessageConsumption(code) if passing.contains(code))
 }
 
 /// What the engines have written: topic, then partition, then order.

@@ -7,6 +7,8 @@
 #[allow(dead_code, reason = "each test uses a part")]
 mod bed;
 mod collections;
+#[path = "../support/hospital.rs"]
+mod hospital;
 #[path = "../support/mongo_server.rs"]
 #[allow(dead_code, reason = "each test uses a part")]
 mod mongo_server;

@@ -160,7 +160,7 @@ fn killed_in_the_middle_of_a_batch(store: &impl Store, child: &str, place: &str,
             }
             last
         });
-        has_begun.recv_timeout(Duration::from_mins(1)).unwrap();
+        has_begun.recv_timeout(Duration::from_mins(3)).unwrap();
         std::thread::sleep(Duration::from_millis(17 * round));
         trouble(round);
         writer.kill().unwrap();

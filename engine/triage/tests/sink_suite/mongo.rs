@@ -32,7 +32,7 @@ fn sink(uri: &str) -> Result<MongoSink, Unavailable> {
 impl Store for MongoServer {
     type Sink = MongoSink;
     fn open(&self) -> MongoSink {
-        sink(&self.root()).unwrap()
+        self.sink(DATABASE)
     }
     fn read(&self, collection: &str, id: &str) -> Option<String> {
         let found = self.command(DATABASE, doc! { "find": collection, "filter": { "_id": id } }).unwrap();
@@ -178,7 +178,7 @@ fn every_collection_has_the_index_of_its_readers() {
         if names.into_iter().any(|names| names == ["patient", "ts"]) {
             return;
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{keys:?}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{keys:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -236,8 +236,8 @@ fn connections_that_are_cut_cost_and_double_nothing() {
     let proxy = Proxy::listen();
     proxy.forward_to(server.port);
     let through = server.root().replace(&server.port.to_string(), &proxy.port().to_string());
+    let mut sink = sink(&through).unwrap();
     let writing = std::thread::spawn(move || {
-        let mut sink = sink(&through).unwrap();
         let mut failures = 0;
         for first in (0..40_000).step_by(1000) {
             while sink.write(&documents("stroke", first..first + 1000)).is_err() {
@@ -246,9 +246,12 @@ fn connections_that_are_cut_cost_and_double_nothing() {
         }
         failures
     });
+    // Longer each time: sooner or later a batch fits between two cuts.
+    let mut pause = Duration::from_millis(150);
     while !writing.is_finished() {
-        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(pause);
         proxy.cut();
+        pause += pause / 4;
     }
     assert!(writing.join().unwrap() > 0, "no write was cut");
     assert_eq!(counts(&mut server.open()), expected(&[("stroke", 40_000)]));
@@ -262,7 +265,7 @@ fn a_server_that_hangs_is_unavailable_and_written_to_again_when_it_goes_on() {
     server.signal("-STOP");
     let begun = Instant::now();
     let error = sink.write(&documents("stroke", 0..20)).unwrap_err().to_string();
-    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(90), "{:?}", begun.elapsed());
     assert!(error.contains("no answer within 20 s") || error.contains("imeout"), "{error}");
     server.signal("-CONT");
     assert_eq!(sink.write(&documents("stroke", 0..20)).unwrap(), Written::default());

@@ -10,10 +10,16 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
 use mongodb::options::ClientOptions;
 use tempfile::TempDir;
+use triage::config::Secret;
+use triage::sink::mongo::MongoSink;
+use triage::tls::{Credentials, Use};
 
 use super::services::{Process, free_port, required};
 
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long a server is looked for that has answered before.
+const SELECTION: Duration = Duration::from_mins(1);
 
 pub(crate) struct MongoServer {
     pub(crate) port: u16,
@@ -38,7 +44,7 @@ impl MongoServer {
         server.spawn(&[]);
         let root = doc! { "createUser": "root", "pwd": "rootpw", "roles": ["root"] };
         server.wait_until_it_answers("");
-        server.ask("", "admin", root).unwrap();
+        server.ask("", "admin", root, SELECTION).unwrap();
         server.process.as_mut().unwrap().terminate();
         server.restart();
         server
@@ -55,7 +61,18 @@ impl MongoServer {
 
     /// Runs a command as `root`.
     pub(crate) fn command(&self, database: &str, command: Document) -> Result<Document, Error> {
-        self.ask("root:rootpw@", database, command)
+        self.ask("root:rootpw@", database, command, SELECTION)
+    }
+
+    /// A sink as `root`; tried again for as long as the server may take to answer.
+    pub(crate) fn sink(&self, database: &str) -> MongoSink {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match MongoSink::open(&Secret::new(self.root()), database, &Credentials::new(Use::MongoDb)) {
+                Ok(sink) => return sink,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+            }
+        }
     }
 
     pub(crate) fn kill(&mut self) {
@@ -95,7 +112,7 @@ impl MongoServer {
 
     fn wait_until_it_answers(&mut self, user: &str) {
         let until = Instant::now() + PATIENCE;
-        while self.ask(user, "admin", doc! { "ping": 1 }).is_err() {
+        while self.ask(user, "admin", doc! { "ping": 1 }, Duration::from_secs(2)).is_err() {
             let ended = self.process.as_mut().unwrap().has_ended();
             let log = std::fs::read_to_string(self.log()).unwrap_or_default();
             assert!(!ended && Instant::now() < until, "the MongoDB server does not answer:\n{log}");
@@ -103,11 +120,11 @@ impl MongoServer {
         }
     }
 
-    fn ask(&self, user: &str, database: &str, command: Document) -> Result<Document, Error> {
+    fn ask(&self, user: &str, database: &str, command: Document, selection: Duration) -> Result<Document, Error> {
         let uri = format!("mongodb://{user}127.0.0.1:{}/?directConnection=true", self.port);
         self.runtime.block_on(async {
             let mut options = ClientOptions::parse(uri).await?;
-            options.server_selection_timeout = Some(Duration::from_secs(2));
+            options.server_selection_timeout = Some(selection);
             let client = Client::with_options(options)?;
             let answer = client.database(database).run_command(command).await;
             client.shutdown().immediate(true).await;

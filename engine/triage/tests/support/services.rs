@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
@@ -293,9 +295,26 @@ pub(crate) fn required(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("`{variable}` is not set: run `make test-services`"))
 }
 
-/// Free at this moment; whoever asks takes it soon.
+/// Free at this moment, and given to nobody else who asks: a server may take some seconds until it listens.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let ports = ports();
+    // Processes beside this one begin elsewhere.
+    let first = std::process::id().wrapping_mul(2_654_435_761) >> 16;
+    loop {
+        let nth = first.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = ports.start + (nth % u32::from(ports.end - ports.start)) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Below those that the system gives to connections, and to whoever asks it for any.
+fn ports() -> Range<u16> {
+    let given = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let first = given.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(32_768);
+    20_000..first.max(25_000)
 }
 
 fn tail(log: &Path) -> String {

@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::kafka::encryption;
 use crate::kafka::logged::Logged;
 use crate::kafka::login::refused_user;
-use crate::kafka::rights::right;
 
 /// How long one request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,7 +58,7 @@ impl<'a> Admin<'a> {
         match results.into_iter().next() {
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) if self.partitions()?.contains_key(topic) => Ok(()),
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Err(TopicError::Hidden(topic.to_owned())),
-            Some(Err((_, code))) => Err(TopicError::NotMade { topic: topic.to_owned(), reason: refused(topic, code) }),
+            Some(Err((_, code))) => Err(TopicError::NotMade { topic: topic.to_owned(), code }),
             Some(Ok(_)) | None => {
                 tracing::info!(topic, partitions, "topic made");
                 Ok(())
@@ -88,11 +87,4 @@ fn settings(resource: ConfigResource) -> Option<(String, Settings)> {
         settings.add(name, value?, source == ConfigSource::DynamicTopic);
     }
     Some((topic, settings))
-}
-
-fn refused(topic: &str, code: RDKafkaErrorCode) -> String {
-    match right(code) {
-        Some(_) => format!("this user lacks the right `Create` on the topic `{topic}` or on the cluster ({code})"),
-        None => code.to_string(),
-    }
 }
