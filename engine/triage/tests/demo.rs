@@ -95,7 +95,7 @@ fn lines(child: &mut std::process::Child) -> Receiver<String> {
 }
 
 fn wait_for(lines: &Receiver<String>, wanted: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let mut seen = String::new();
     while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         if line.contains(wanted) {
