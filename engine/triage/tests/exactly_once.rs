@@ -84,7 +84,7 @@ fn a_fenced_worker_makes_new_clients_and_goes_on() {
     for round in 0..4 {
         readings.send(round * 500..round * 500 + 500);
         let thief: BaseProducer = bed.client().set("transactional.id", "bed-0").create().unwrap();
-        thief.init_transactions(Duration::from_secs(10)).unwrap();
+        thief.init_transactions(Duration::from_mins(2)).unwrap();
         readings.send(2_000 + round * 500..2_500 + round * 500);
     }
     assert_each_once(&bed.read("every", 4_000), 4_000);
@@ -132,14 +132,19 @@ fn a_commit_does_not_wait_in_slices_of_100_ms() {
     let bed = Bed::new(1);
     let engine = bed.start_ready(1);
     let readings = bed.producer();
-    readings.send(0..1);
-    wait_for("the group", || metric(&engine, "triage_readings_total") > 0.0);
-    for number in 1..21 {
-        readings.send(number * 1_000..number * 1_000 + 1);
-        wait_for("the commit", || metric(&engine, "triage_readings_total") > number as f64);
-    }
-    let mean =
-        metric(&engine, "triage_commit_duration_seconds_sum") / metric(&engine, "triage_commit_duration_seconds_count");
-    assert!(mean < 0.08, "a commit takes {mean} s");
+    let commits = || {
+        let [count, sum] = ["count", "sum"].map(|of| metric(&engine, &format!("triage_commit_duration_seconds_{of}")));
+        (count, sum)
+    };
+    let took = |number| {
+        let before = commits();
+        readings.send(number..number + 1);
+        wait_for("the commit", || commits().0 > before.0);
+        let after = commits();
+        (after.1 - before.1) / (after.0 - before.0)
+    };
+    // Slices would hold up each of them, a busy machine does not.
+    let quickest = (0..20).map(took).fold(f64::INFINITY, f64::min);
+    assert!(quickest < 0.08, "a commit takes {quickest} s");
     stop(engine);
 }

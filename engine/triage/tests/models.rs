@@ -8,7 +8,7 @@ mod bed;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bed::{Bed, stop, wait_for};
+use bed::{Bed, Seen, stop, wait_for};
 use sha2::{Digest, Sha256};
 use triage::engine::{Engine, StartError};
 use triage::reload::{Cells, Refusal, ReloadOutcome};
@@ -70,11 +70,8 @@ impl Ward {
         ward
     }
 
-    /// As those do it who want to be safe: whoever reads finds the old file or the new one.
     fn put(&self, bytes: &[u8]) {
-        let new = self.model.with_extension("new");
-        fs::write(&new, bytes).unwrap();
-        fs::rename(&new, &self.model).unwrap();
+        bed::put(&self.model, bytes);
     }
 
     /// The scores of so many readings that have been judged, all of the same patient.
@@ -175,13 +172,14 @@ fn a_model_and_what_stands_beside_it_are_exchanged_one_after_the_other_without_a
     let engine = ward.bed.start_with(ward.bed.layers(1).flag("rules.watch", "true"));
     wait_for("readiness", || engine.is_ready());
     let first = engine.version();
-    ward.put(&other());
     let inputs = String::from_utf8(project("datasets/cardio.inputs.json")).unwrap();
     let hash = |bytes: &[u8]| {
         let digits: Vec<String> = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         digits.concat()
     };
-    fs::write(&beside, inputs.replace(&hash(&cardio()), &hash(&other()))).unwrap();
+    let (model, inputs) = (other(), inputs.replace(&hash(&cardio()), &hash(&other())));
+    ward.put(&model);
+    bed::put(&beside, inputs);
     wait_for("a reload", || engine.last_reload().0 > 0);
     let (reloads, outcome) = engine.last_reload();
     assert!(matches!(outcome, Some(ReloadOutcome::Applied { .. })), "{outcome:?}");
@@ -228,15 +226,24 @@ fn a_model_that_fails_is_counted_and_a_technical_alert() {
     let engine = ward.bed.start_ready(1);
     ward.send();
     assert_eq!(ward.scores(1).len(), 1);
-    assert_eq!(metric(&engine, "triage_score_failures_total{score=\"heart\"}"), Some(0.0));
+    let counted = || {
+        let [scores, failures] =
+            ["scores", "score_failures"].map(|name| format!("triage_{name}_total{{score=\"heart\"}}"));
+        (metric(&engine, &scores), metric(&engine, &failures))
+    };
+    wait_for("the score", || counted() == (Some(1.0), Some(0.0)));
     for _ in 0..3 {
         // More than an `f32` holds.
         ward.bed.send_keyed("research", "p", &format!("{{{}}}", reading(1e39)));
     }
-    wait_for("the failures", || metric(&engine, "triage_score_failures_total{score=\"heart\"}") == Some(3.0));
-    assert_eq!(metric(&engine, "triage_scores_total{score=\"heart\"}"), Some(4.0));
-    let alerts = ward.bed.read("alerts.technical", 1);
-    let raised = alerts.iter().map(bed::Seen::json).find(|alert| alert["rule"] == "technical.scoring_failing").unwrap();
+    wait_for("the failures", || counted() == (Some(4.0), Some(3.0)));
+    let failing = |seen: &Seen| seen.value.is_some() && seen.json()["rule"] == "technical.scoring_failing";
+    let mut alerts = Vec::new();
+    wait_for("the alert", || {
+        alerts = ward.bed.read("alerts.technical", 1).into_iter().filter(failing).collect();
+        !alerts.is_empty()
+    });
+    let raised = alerts[0].json();
     assert_eq!((&raised["state"], &raised["priority"]), (&"raised".into(), &"medium".into()));
     let message = raised["message"].as_str().unwrap();
     assert!(message.starts_with("the model of `heart` fails on readings: 3 of 4 in ten minutes"), "{message}");
@@ -253,8 +260,7 @@ fn values_outside_of_what_the_model_learnt_from_are_counted_by_field() {
     };
     ward.send();
     ward.scores(1);
-    wait_for("the count", || outside("i0").is_some());
-    assert_eq!((outside("i0"), outside("i1")), (Some(0.0), Some(0.0)));
+    wait_for("the counts", || (outside("i0"), outside("i1")) == (Some(0.0), Some(0.0)));
     ward.bed.send_keyed("research", "p", &format!("{{{}}}", reading(95.0)));
     wait_for("the patient of 95", || outside("i0") == Some(1.0));
     assert_eq!(outside("i1"), Some(0.0));

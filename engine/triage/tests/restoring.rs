@@ -62,15 +62,16 @@ fn foreign_bytes_hold_up_their_own_partition_alone() {
         // A compacted topic takes nothing without a key.
         let record = BaseRecord::to(topic).partition(0).key("a patient's secret").payload("another");
         foreign.send(record).map_err(|(error, _)| error).unwrap();
-        foreign.flush(Duration::from_secs(10)).unwrap();
+        foreign.flush(Duration::from_mins(1)).unwrap();
         let engine = bed.start(1);
         bed.producer().send(2..4);
         assert_eq!(judged(&bed, 3), [0, 1, 1]);
+        let told = format!("partition 0: a record of `{topic}` at ");
+        wait_for(&told, || body(&engine, "/readyz").contains(&told));
         assert!(!engine.is_ready());
         let ready = body(&engine, "/readyz");
         let awaited = ready.replace(char::is_whitespace, "").contains("\"restoring\":[0]");
-        let told = format!("partition 0: a record of `{topic}` at ");
-        assert!(ready.contains(&told) && awaited && !ready.contains("secret"), "{ready}");
+        assert!(awaited && !ready.contains("secret"), "{ready}");
         stop(engine);
         let engine = bed.start_with(bed.layers(1).flag("engine.fresh_state", "true"));
         assert_eq!(judged(&bed, 4), [0, 0, 1, 1]);
@@ -107,16 +108,16 @@ fn an_open_transaction_holds_up_its_own_partition_alone() {
     let bed = bed(2);
     with_state(&bed);
     let dead: BaseProducer = bed.client().set("transactional.id", "dead").create().unwrap();
-    dead.init_transactions(Duration::from_secs(10)).unwrap();
+    dead.init_transactions(Duration::from_mins(1)).unwrap();
     dead.begin_transaction().unwrap();
     let open = BaseRecord::<[u8], str>::to("triage-journal").partition(0).payload("never to be seen");
     dead.send(open).map_err(|(error, _)| error).unwrap();
-    dead.flush(Duration::from_secs(10)).unwrap();
+    dead.flush(Duration::from_mins(1)).unwrap();
     let engine = bed.start(1);
     bed.producer().send(2..4);
     assert_eq!(judged(&bed, 3), [0, 1, 1]);
     assert!(!engine.is_ready());
-    dead.abort_transaction(Duration::from_secs(10)).unwrap();
+    dead.abort_transaction(Duration::from_mins(1)).unwrap();
     wait_for("the partition to be here", || engine.is_ready());
     assert_eq!(judged(&bed, 4), [0, 0, 1, 1]);
     stop(engine);
@@ -158,7 +159,7 @@ fn committed(bed: &Bed) -> (i64, u64) {
     let group: BaseConsumer = bed.client().set("group.id", "triage").create().unwrap();
     let mut place = TopicPartitionList::new();
     place.add_partition("research", 0);
-    let committed = group.committed_offsets(place, Duration::from_secs(10)).unwrap();
+    let committed = group.committed_offsets(place, Duration::from_mins(1)).unwrap();
     let place = &committed.elements()[0];
     (place.offset().to_raw().unwrap(), place.metadata().parse().unwrap())
 }

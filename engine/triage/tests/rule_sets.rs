@@ -88,12 +88,17 @@ fn a_reload_of_one_process_is_taken_up_by_the_other_once_and_nothing_is_lost() {
     wait_for("the other process", || engine.version() == first.version());
     wait_for("the other folder to be known as another", || differs(&engine));
     assert!(!differs(&first));
+    let mut sent = 200;
     // Its worker takes it up at the next turn.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    readings.send(200..400);
-    let seen = bed.read("every", 400);
-    assert_eq!(seen.iter().map(Seen::origin).collect::<BTreeSet<_>>().len(), 400);
-    assert_eq!(seen.len(), 400);
+    wait_for("readings of both partitions under the new rules", || {
+        readings.send(sent..sent + 20);
+        sent += 20;
+        [&first, &engine].iter().all(|engine| engine.rulesets().values().all(|ruleset| *ruleset == engine.version()))
+    });
+    let sent = sent as usize;
+    let seen = bed.read("every", sent);
+    assert_eq!(seen.iter().map(Seen::origin).collect::<BTreeSet<_>>().len(), sent);
+    assert_eq!(seen.len(), sent);
     let mut by_partition: BTreeMap<i32, Vec<String>> = BTreeMap::new();
     for record in &seen {
         let ruleset = record.json()["origin"]["ruleset"].as_str().unwrap().to_owned();

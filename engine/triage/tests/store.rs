@@ -1,15 +1,18 @@
 //! The store behind a running engine, on the embedded broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "support/bed.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod bed;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::config::ClientConfig;
+use bed::{Bed, Seen, path, stop, wait_for};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use triage::config::{Config, Layers};
+use triage::config::Config;
 use triage::engine::Engine;
 use triage::shutdown::Shutdown;
 use triage::sink::Sink;
@@ -22,22 +25,19 @@ stroke.high when trestbps > 140 alert high \"BP {trestbps}\" each reading
 
 struct Place {
     folder: tempfile::TempDir,
-    broker: String,
+    bed: Bed,
 }
 
 impl Place {
     fn new() -> Self {
-        let place = Self {
-            folder: tempfile::tempdir().unwrap(),
-            broker: triage::embedded::spawn("127.0.0.1:0").unwrap().to_string(),
-        };
-        std::fs::create_dir(place.folder.path().join("rules")).unwrap();
+        let place = Self { folder: tempfile::tempdir().unwrap(), bed: Bed::new(1) };
+        std::fs::remove_file(place.bed.rules.path().join("b.rules")).unwrap();
         place.rules(RULES);
         place
     }
 
     fn rules(&self, text: &str) {
-        std::fs::write(self.folder.path().join("rules/a.rules"), text).unwrap();
+        self.bed.write("a.rules", text);
     }
 
     fn sqlite(&self) -> std::path::PathBuf {
@@ -45,16 +45,8 @@ impl Place {
     }
 
     fn config(&self, store_group: &str) -> Config {
-        let flags = [
-            ("kafka.bootstrap_servers", self.broker.clone()),
-            ("rules.path", self.folder.path().join("rules").display().to_string()),
-            ("engine.workers", "1".to_owned()),
-            ("http.listen", "127.0.0.1:0".to_owned()),
-            ("store.sqlite", self.sqlite().display().to_string()),
-            ("store.batch_age", "20ms".to_owned()),
-            ("store.group", store_group.to_owned()),
-        ];
-        flags.into_iter().fold(Layers::new(), |layers, (key, text)| layers.flag(key, text)).build().unwrap()
+        let layers = self.bed.layers(1).flag("store.sqlite", path(&self.sqlite())).flag("store.batch_age", "20ms");
+        layers.flag("store.group", store_group).build().unwrap()
     }
 
     fn start(&self, store_group: &str) -> Engine {
@@ -62,41 +54,34 @@ impl Place {
     }
 
     fn send(&self, topic: &str, values: impl Iterator<Item = String>) {
-        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
+        let producer: BaseProducer = self.bed.client().create().unwrap();
         for value in values {
             producer.send(BaseRecord::to(topic).key("p1").payload(&value)).map_err(|(error, _)| error).unwrap();
         }
-        producer.flush(Duration::from_secs(10)).unwrap();
+        producer.flush(Duration::from_mins(2)).unwrap();
     }
 
     /// Where the only partition of `topic` ends. Each look is a client of its own: one that has once heard of a topic
     /// without partitions keeps to that.
     fn end_of(&self, topic: &str) -> i64 {
-        let reader: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
-        reader.fetch_watermarks(topic, 0, Duration::from_secs(5)).map_or(0, |(_, end)| end)
+        let reader: BaseConsumer = self.bed.client().create().unwrap();
+        reader.fetch_watermarks(topic, 0, Duration::from_mins(1)).map_or(0, |(_, end)| end)
     }
 
+    /// Nothing of a file that is not there yet, or that an engine is making.
     fn counts(&self) -> BTreeMap<String, u64> {
         if !self.sqlite().exists() {
             return BTreeMap::new();
         }
-        SqliteSink::open(&self.sqlite()).unwrap().counts().unwrap().into_iter().collect()
+        let counts = SqliteSink::open(&self.sqlite()).and_then(|mut stored| stored.counts());
+        counts.unwrap_or_default().into_iter().collect()
     }
 
     fn wait_for(&self, expected: &[(&str, u64)]) {
         let expected: BTreeMap<String, u64> =
             expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.counts() != expected {
-            assert!(Instant::now() < deadline, "{:?} instead of {expected:?}", self.counts());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for(&format!("{expected:?}"), || self.counts() == expected);
     }
-}
-
-fn end(engine: Engine) {
-    engine.shutdown();
-    engine.join().unwrap();
 }
 
 fn readings(numbers: std::ops::Range<u32>) -> impl Iterator<Item = String> {
@@ -126,36 +111,30 @@ fn a_restart_and_a_second_reading_of_everything_change_nothing() {
     let engine = place.start("store");
     place.send("research", readings(0..100));
     place.wait_for(&[("patients_record", 100), ("stroke", 59), ("stroke_alerts", 59)]);
-    end(engine);
+    stop(engine);
     let engine = place.start("store");
     place.send("research", readings(100..200));
     place.wait_for(&ALL);
-    end(engine);
+    stop(engine);
     let before = dump(&place.sqlite());
     // A group that has never committed reads every topic from its beginning.
     let engine = place.start("another-store");
     wait_until_committed(&place, "another-store", &["research", "stroke", "alerts.stroke"]);
-    end(engine);
+    stop(engine);
     assert_eq!(dump(&place.sqlite()), before);
 }
 
 fn wait_until_committed(place: &Place, group: &str, topics: &[&str]) {
-    let asker: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", &place.broker).set("group.id", group).create().unwrap();
-    let patience = Duration::from_secs(5);
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let asker: BaseConsumer = place.bed.client().set("group.id", group).create().unwrap();
+    let patience = Duration::from_mins(1);
     for topic in topics {
-        loop {
+        wait_for(&format!("{topic} to be read to its end"), || {
             let (_, end) = asker.fetch_watermarks(topic, 0, patience).unwrap();
             let mut places = rdkafka::TopicPartitionList::new();
             places.add_partition(topic, 0);
             let committed = asker.committed_offsets(places, patience).unwrap();
-            if committed.find_partition(topic, 0).unwrap().offset() == rdkafka::Offset::Offset(end) {
-                break;
-            }
-            assert!(Instant::now() < deadline, "{topic} is not read to its end, {end}: {committed:?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            committed.find_partition(topic, 0).unwrap().offset() == rdkafka::Offset::Offset(end)
+        });
     }
 }
 
@@ -175,8 +154,8 @@ fn a_store_is_rebuilt_from_its_topics() {
     // While another process has the group, its offsets stay.
     let busy = rebuilding();
     std::thread::sleep(Duration::from_secs(2));
-    end(busy);
-    end(engine);
+    stop(busy);
+    stop(engine);
     for empty in [true, false] {
         if empty {
             std::fs::remove_file(place.sqlite()).unwrap();
@@ -184,7 +163,7 @@ fn a_store_is_rebuilt_from_its_topics() {
         let engine = rebuilding();
         place.wait_for(&ALL);
         wait_until_committed(&place, "store", &["research", "stroke", "alerts.stroke"]);
-        end(engine);
+        stop(engine);
         assert_eq!(dump(&place.sqlite()), before);
     }
 }
@@ -194,53 +173,30 @@ topic stroke { fields trestbps store stroke notify \"doctor\" }
 stroke.high when trestbps > 140 alert high \"BP {trestbps}\" repeat every 1m
 ";
 
-/// A record of a topic: key, value, Kafka time.
-type Kept = (Vec<u8>, Option<Vec<u8>>, i64);
-
 impl Place {
     /// Readings of patients at minutes of one day.
     fn measure(&self, measured: &[(&str, u64, u32)]) {
-        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
+        let producer: BaseProducer = self.bed.client().create().unwrap();
         for (patient, minute, trestbps) in measured {
             let ts = 1_700_000_000_000 + minute * 60_000;
             let value = format!(r#"{{"patient":"{patient}","ts":{ts},"trestbps":{trestbps}}}"#);
             let record = BaseRecord::to("research").key(*patient).payload(&value);
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
-        producer.flush(Duration::from_secs(10)).unwrap();
+        producer.flush(Duration::from_mins(2)).unwrap();
     }
 
-    /// All that is on a topic of one partition.
-    fn read(&self, topic: &str) -> Vec<Kept> {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", &self.broker).set("group.id", "test").set("enable.partition.eof", "true");
-        let reader: BaseConsumer = client.create().unwrap();
-        let mut from = rdkafka::TopicPartitionList::new();
-        from.add_partition_offset(topic, 0, rdkafka::Offset::Beginning).unwrap();
-        reader.assign(&from).unwrap();
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let mut found = Vec::new();
-        loop {
-            assert!(Instant::now() < deadline, "{topic} is not read to its end");
-            match reader.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => {
-                    let key = message.key().unwrap_or_default().to_vec();
-                    found.push((key, message.payload().map(<[u8]>::to_vec), message.timestamp().to_millis().unwrap()));
-                }
-                Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => return found,
-                Some(Err(_)) | None => {}
-            }
-        }
-    }
-
-    fn keep(&self, topic: &str, records: &[Kept]) {
-        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &self.broker).create().unwrap();
-        for (key, value, time) in records {
-            let record = BaseRecord::<[u8], [u8]>::to(topic).key(key).timestamp(*time);
-            let record = BaseRecord { payload: value.as_deref(), ..record };
+    /// Writes these as they were.
+    fn keep(&self, topic: &str, records: &[Seen]) {
+        let producer: BaseProducer = self.bed.client().create().unwrap();
+        for seen in records {
+            let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+            record.key = seen.key.as_deref();
+            record.payload = seen.value.as_deref();
+            record.timestamp = seen.timestamp;
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
-        producer.flush(Duration::from_secs(10)).unwrap();
+        producer.flush(Duration::from_mins(2)).unwrap();
     }
 
     /// The alerts that are stored, by their ids.
@@ -262,27 +218,24 @@ fn a_rebuild_from_a_compacted_topic_has_the_last_state_of_old_alerts_and_every_s
     place.measure(&[("closed", 0, 150), ("open", 0, 150), ("buried", 0, 150), ("buried", 1, 100), ("open", 2, 160)]);
     place.measure(&[("closed", 3, 110), ("young", 4, 170), ("young", 6, 180), ("young", 7, 120)]);
     place.wait_for(&[("stroke", 6), ("stroke_alerts", 9)]);
-    let (before, all) = (place.alerts(), place.read("alerts.stroke"));
-    end(engine);
-    let of = |patient: &str, record: &Kept| {
-        let value: serde_json::Value = serde_json::from_slice(record.1.as_deref().unwrap()).unwrap();
-        value["patient"] == patient
-    };
+    let (before, all) = (place.alerts(), place.bed.read("alerts.stroke", 9));
+    stop(engine);
+    let of = |patient: &str, record: &Seen| record.json()["patient"] == patient;
     let last = |patient: &str| all.iter().rfind(|record| of(patient, record)).unwrap().clone();
-    let tombstone = (last("buried").0, None, last("buried").2);
+    let tombstone = Seen { value: None, ..last("buried") };
     let mut left = vec![last("open"), last("closed"), tombstone];
     left.extend(all.iter().filter(|record| of("young", record)).cloned());
 
     let after = Place::new();
     after.rules(EPISODES);
-    end(after.start("store"));
+    stop(after.start("store"));
     after.keep("alerts.stroke", &left);
     let _ = std::fs::remove_file(after.sqlite());
     let mut config = after.config("store");
     config.store.rebuild = true;
     let engine = Engine::start(config, Shutdown::new()).unwrap();
     wait_until_committed(&after, "store", &["alerts.stroke"]);
-    end(engine);
+    stop(engine);
 
     let states = |alerts: &BTreeMap<String, String>| {
         let state = |id: &String| id.rsplit('/').nth(1).unwrap().to_owned();
@@ -307,19 +260,15 @@ fn a_reload_brings_a_new_topic_in_from_its_beginning() {
     place.wait_for(&[("patients_record", 10)]);
     // Written before anybody has heard of the topic.
     let early = r#"{"patient":"p0","ts":5,"rules":["calm"],"origin":{"topic":"research","partition":0,"offset":0,"ruleset":"0"}}"#;
-    let admin: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &place.broker)
-        .set("allow.auto.create.topics", "true")
-        .create()
-        .unwrap();
-    admin.fetch_metadata(Some("calm"), Duration::from_secs(5)).unwrap();
+    let admin: BaseConsumer = place.bed.client().set("allow.auto.create.topics", "true").create().unwrap();
+    admin.fetch_metadata(Some("calm"), Duration::from_mins(1)).unwrap();
     place.send("calm", std::iter::once(early.to_owned()));
     place.rules(&format!("{RULES}topic calm {{ fields trestbps store calm_patients }}\ncalm when trestbps < 105\n"));
     let outcome = engine.reload("test");
     assert_eq!(outcome.name(), "applied", "{outcome}");
     place.send("research", readings(0..10));
     place.wait_for(&[("calm_patients", 6), ("patients_record", 20)]);
-    end(engine);
+    stop(engine);
 }
 
 #[test]
@@ -335,7 +284,7 @@ fn what_is_still_in_a_removed_topic_is_stored() {
     place.send("stroke", std::iter::once(late.to_owned()));
     place.send("research", readings(51..52));
     place.wait_for(&[("patients_record", 2), ("stroke", 2), ("stroke_alerts", 1)]);
-    end(engine);
+    stop(engine);
 }
 
 #[test]
@@ -347,32 +296,12 @@ fn what_is_no_document_goes_to_the_dead_letters_and_holds_nobody_up() {
     place.send("stroke", ["not a record".to_owned()].into_iter());
     place.send("research", readings(51..52));
     place.wait_for(&[("patients_record", 2), ("stroke", 2), ("stroke_alerts", 2)]);
-    let reader: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &place.broker)
-        .set("group.id", "test")
-        .set("auto.offset.reset", "earliest")
-        .create()
-        .unwrap();
-    reader.subscribe(&["dead-letters"]).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let letter = loop {
-        assert!(Instant::now() < deadline, "no dead letter");
-        if let Some(Ok(message)) = reader.poll(Duration::from_millis(100)) {
-            break message.detach();
-        }
-    };
-    assert_eq!(letter.payload(), Some(&b"not a record"[..]));
-    assert_eq!(letter.key(), Some(&b"p1"[..]));
-    let headers = letter.headers().unwrap();
-    let header = |name: &str| {
-        let found = headers.iter().find(|header| header.key == name).and_then(|header| header.value);
-        String::from_utf8(found.unwrap().to_vec()).unwrap()
-    };
-    assert_eq!(
-        (header("stage"), header("reason"), header("topic")),
-        ("document".into(), "not-a-document".into(), "stroke".into())
-    );
-    end(engine);
+    let letter = &place.bed.read("dead-letters", 1)[0];
+    assert_eq!(letter.value.as_deref(), Some(&b"not a record"[..]));
+    assert_eq!(letter.key.as_deref(), Some(&b"p1"[..]));
+    let header = |name: &str| letter.headers[name].as_str();
+    assert_eq!((header("stage"), header("reason"), header("topic")), ("document", "not-a-document", "stroke"));
+    stop(engine);
 }
 
 #[test]
@@ -382,12 +311,8 @@ fn a_store_that_is_away_delays_no_output_and_catches_up() {
     std::fs::create_dir_all(place.sqlite()).unwrap();
     let engine = place.start("store");
     place.send("research", readings(0..100));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while place.end_of("alerts.stroke") < 59 {
-        assert!(Instant::now() < deadline, "the alerts wait for the store");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("the alerts, which do not wait for the store", || place.end_of("alerts.stroke") >= 59);
     std::fs::remove_dir(place.sqlite()).unwrap();
     place.wait_for(&[("patients_record", 100), ("stroke", 59), ("stroke_alerts", 59)]);
-    end(engine);
+    stop(engine);
 }

@@ -150,7 +150,7 @@ fn an_engine_that_stops_resolves_its_alerts_and_a_new_one_those_of_a_dead_one() 
         )
     };
     bed.send_keyed("heartbeat", "gone", &beat("gone", now - 3_600_000));
-    bed.send_keyed("heartbeat", "alive", &beat("alive", now));
+    bed.send_keyed("heartbeat", "alive", &beat("alive", now + 3_600_000));
     let engine = bed.start_with(layers(&bed));
     let over = alerts(&bed, "technical.x", 5);
     let over: Vec<(&str, &str)> = over[3..]
@@ -239,8 +239,9 @@ fn an_alert_of_a_process_that_is_gone_is_resolved_while_others_run() {
     wait_for("the engine to be ready", || engine.is_ready());
     bed.read("heartbeat", 3);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-    // Three were heard of last when they told of it; one of them has just said that it is there, and one told it just now.
-    for (process, ts) in [("gone", now - 3_600_000), ("stuck", now - 3_600_000), ("alive", now)] {
+    // Three were heard of last when they told of it, one of them an hour from now; one has just said that it is there.
+    bed.send_tombstone(ALERTS, "process/stuck");
+    for (process, ts) in [("gone", now - 3_600_000), ("stuck", now - 3_600_000), ("alive", now + 3_600_000)] {
         let left = serde_json::json!({
             "id": format!("technical/{process}/7@{ts}/technical.x"), "rule": "technical.x", "state": "acknowledged",
             "priority": "low", "ts": ts, "since": ts, "message": "m", "technical": true, "by": "eve", "values": {},
@@ -248,9 +249,9 @@ fn an_alert_of_a_process_that_is_gone_is_resolved_while_others_run() {
         });
         bed.send_keyed(ALERTS, left["id"].as_str().unwrap(), &left.to_string());
     }
-    bed.send_tombstone(ALERTS, "process/stuck");
     let gone = |seen: &Seen| seen.value.is_some() && seen.json()["reason"] == "process gone";
     wait_for("the alert that nobody has to be over", || bed.read(ALERTS, 4).iter().any(gone));
+    bed.send_tombstone(ALERTS, "process/stuck");
     std::thread::sleep(Duration::from_secs(15));
     let told: Vec<Value> = bed.read(ALERTS, 4).iter().filter(|seen| gone(seen)).map(Seen::json).collect();
     let told: Vec<_> =

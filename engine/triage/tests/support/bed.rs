@@ -1,6 +1,6 @@
 //! A test bed: the embedded broker, a rules folder, engines in this process, and a reader that sees committed records only.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -85,7 +86,7 @@ impl Bed {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.rules.path().join(name), text).unwrap();
+        put(&self.rules.path().join(name), text);
     }
 
     pub(crate) fn layers(&self, workers: usize) -> Layers {
@@ -98,7 +99,7 @@ impl Bed {
             .flag("http.listen", "127.0.0.1:0")
             // The embedded broker waits this long, not for the session, for a member that was stopped while it joined.
             .flag("kafka.properties.max.poll.interval.ms", "10000")
-            .flag("kafka.properties.session.timeout.ms", "6000");
+            .flag("kafka.properties.session.timeout.ms", "10000");
         if !self.embedded {
             return layers;
         }
@@ -189,16 +190,17 @@ impl Bed {
     }
 
     /// Everything committed on `topic`, once there are `least` records; then once more, for what must not come.
-    ///
-    /// Each look begins at the beginning: the embedded broker lists aborted transactions that ended before the place of
-    /// a fetch, so that a reader that goes on after one would take later, committed records for aborted ones.
     pub(crate) fn read(&self, topic: &str, least: usize) -> Vec<Seen> {
-        let until = Instant::now() + Duration::from_mins(1);
+        let until = Instant::now() + Duration::from_mins(3);
         loop {
             let seen = self.look(topic);
+            std::thread::sleep(Duration::from_millis(300));
             if seen.len() >= least {
-                std::thread::sleep(Duration::from_millis(300));
-                return self.look(topic);
+                let again = self.look(topic);
+                // A topic may have been compacted in between.
+                if again.len() >= seen.len() {
+                    return again;
+                }
             }
             assert!(
                 Instant::now() < until,
@@ -206,7 +208,6 @@ impl Bed {
                 seen.len(),
                 self.ends()
             );
-            std::thread::sleep(Duration::from_millis(300));
         }
     }
 
@@ -225,27 +226,65 @@ impl Bed {
     }
 
     fn look(&self, topic: &str) -> Vec<Seen> {
-        let consumer: BaseConsumer =
-            self.client().set("group.id", "reader").set("isolation.level", "read_committed").create().unwrap();
-        let mut partitions = TopicPartitionList::new();
-        for partition in 0..self.partitions {
-            partitions.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-        }
-        consumer.assign(&partitions).unwrap();
-        let (mut seen, mut places) = (Vec::new(), HashSet::new());
-        let mut patience = Duration::from_secs(3);
-        while let Some(polled) = consumer.poll(patience) {
-            let message = polled.unwrap();
-            let place = (message.partition(), message.offset());
-            assert!(
-                places.insert(place),
-                "the reader of {topic} came to {place:?} twice: nothing was written twice there"
-            );
-            seen.push(copy(&message));
-            patience = Duration::from_millis(700);
-        }
-        seen
+        look(&self.client(), topic)
     }
+
+    /// How many records of a partition of `acknowledgements` the engine has committed.
+    pub(crate) fn acknowledged(&self, partition: i32) -> i64 {
+        let asker: BaseConsumer = self.client().set("group.id", "triage").create().unwrap();
+        let mut place = TopicPartitionList::new();
+        place.add_partition("acknowledgements", partition);
+        // What cannot be asked for yet is not committed yet.
+        let committed = asker.committed_offsets(place, Duration::from_secs(10)).ok();
+        committed.and_then(|committed| committed.elements()[0].offset().to_raw()).map_or(0, |next| next.max(0))
+    }
+}
+
+/// Everything committed on `topic`, to the ends of its partitions; nothing where there is no such topic.
+///
+/// Each look begins at the beginning: the embedded broker lists aborted transactions that ended before the place of
+/// a fetch, so that a reader that goes on after one would take later, committed records for aborted ones.
+pub(crate) fn look(client: &ClientConfig, topic: &str) -> Vec<Seen> {
+    let mut reading = client.clone();
+    reading.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    let consumer: BaseConsumer = reading.create().unwrap();
+    let mut left = partitions(&consumer, topic);
+    let mut from = TopicPartitionList::new();
+    for partition in &left {
+        from.add_partition_offset(topic, *partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&from).unwrap();
+    let until = Instant::now() + Duration::from_mins(1);
+    let (mut seen, mut places) = (Vec::new(), HashSet::new());
+    while !left.is_empty() {
+        assert!(Instant::now() < until, "partitions {left:?} of {topic} are not read to their ends");
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                let place = (message.partition(), message.offset());
+                assert!(
+                    places.insert(place),
+                    "the reader of {topic} came to {place:?} twice: nothing was written twice there"
+                );
+                seen.push(copy(&message));
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(left.remove(&partition)),
+            // Whatever it is passes, or the time does.
+            Some(Err(_)) | None => {}
+        }
+    }
+    seen
+}
+
+/// All topics are asked for, because asking for one by name may make it.
+fn partitions(consumer: &BaseConsumer, topic: &str) -> BTreeSet<i32> {
+    let mut found = BTreeSet::new();
+    wait_for("the topics to be known", || {
+        let Ok(metadata) = consumer.fetch_metadata(None, Duration::from_secs(10)) else { return false };
+        let topics = metadata.topics().iter().filter(|there| there.name() == topic);
+        found = topics.flat_map(|there| there.partitions()).map(|partition| partition.id()).collect();
+        true
+    });
+    found
 }
 
 type Sender = BaseProducer<Deliveries>;
@@ -325,11 +364,18 @@ fn copy(message: &rdkafka::message::BorrowedMessage<'_>) -> Seen {
 }
 
 pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_mins(1);
+    let until = Instant::now() + Duration::from_mins(3);
     while !condition() {
         assert!(Instant::now() < until, "waited for {what} in vain");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Whoever reads the file finds the old one or the new one.
+pub(crate) fn put(path: &Path, contents: impl AsRef<[u8]>) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, contents).unwrap();
+    std::fs::rename(new, path).unwrap();
 }
 
 pub(crate) fn path(path: &Path) -> String {
