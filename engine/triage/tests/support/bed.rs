@@ -14,6 +14,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, ToBytes};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
@@ -254,7 +255,7 @@ pub(crate) fn look(client: &ClientConfig, topic: &str) -> Vec<Seen> {
         from.add_partition_offset(topic, *partition, Offset::Beginning).unwrap();
     }
     consumer.assign(&from).unwrap();
-    let until = Instant::now() + Duration::from_mins(1);
+    let until = Instant::now() + Duration::from_mins(3);
     let (mut seen, mut places) = (Vec::new(), HashSet::new());
     while !left.is_empty() {
         assert!(Instant::now() < until, "partitions {left:?} of {topic} are not read to their ends");
@@ -281,7 +282,7 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> BTreeSet<i32> {
     wait_for("the topics to be known", || {
         let Ok(metadata) = consumer.fetch_metadata(None, Duration::from_secs(10)) else { return false };
         let topics = metadata.topics().iter().filter(|there| there.name() == topic);
-        found = topics.flat_map(|there| there.partitions()).map(|partition| partition.id()).collect();
+        found = topics.flat_map(MetadataTopic::partitions).map(MetadataPartition::id).collect();
         true
     });
     found
