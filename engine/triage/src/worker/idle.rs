@@ -1,5 +1,6 @@
 //! Time in a stream that brings nothing: once a partition's end has been held for a second, its time goes on as the clock
-//! does, from where it was. Time in which nobody looked, or the broker was away, does not count: it is no silence.
+//! does, from where it was. Time in which nobody looked, or the broker was away, does not count: it is no silence. What has
+//! passed before that is not lost by it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,16 +22,23 @@ pub(crate) struct Idle {
     away: bool,
 }
 
-/// Since when, and the stream's time once it has been held long enough.
+/// Since when without a break, what passed before the last break, and the stream's time when it began to pass.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     since: Instant,
+    before: Duration,
     time: Option<i64>,
 }
 
 impl Held {
     fn now() -> Self {
-        Self { since: Instant::now(), time: None }
+        Self { since: Instant::now(), before: Duration::ZERO, time: None }
+    }
+
+    /// The time that has passed until then, once the end has been held long enough.
+    fn passed(&self, until: Instant) -> Option<Duration> {
+        let held = until.saturating_duration_since(self.since).checked_sub(HOLD)?;
+        Some(self.before + held)
     }
 }
 
@@ -61,8 +69,8 @@ impl Idle {
 
     /// Whether the broker answers. While it is away nobody knows what has come.
     pub(crate) fn broker(&mut self, connected: bool) {
-        self.away = !connected;
         self.begin_again();
+        self.away = !connected;
     }
 
     /// The partitions whose time is to pass now because something waits for it, and until when; none of those that have
@@ -77,7 +85,7 @@ impl Idle {
         }
         let mut steps = Vec::new();
         for (partition, held) in &mut self.held {
-            let Some(passed) = held.since.elapsed().checked_sub(HOLD) else { continue };
+            let Some(passed) = held.passed(Instant::now()) else { continue };
             if has_readings(*partition) {
                 continue;
             }
@@ -92,8 +100,14 @@ impl Idle {
         steps
     }
 
+    /// What has passed until somebody last looked stays; while the broker was away nothing has.
     fn begin_again(&mut self) {
-        self.held.values_mut().for_each(|held| *held = Held::now());
+        for held in self.held.values_mut() {
+            if !self.away {
+                held.before = held.passed(self.looked).unwrap_or(held.before);
+            }
+            held.since = Instant::now();
+        }
     }
 }
 
@@ -111,6 +125,25 @@ mod tests {
         idle.looked = long_ago;
         idle.looked();
         assert!(idle.held[&0].since.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_has_passed_before_a_break_counts_after_it() {
+        let mut idle = Idle::default();
+        idle.reached(0);
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        let (Some(held), Some(begun), Some(looked)) = (idle.held.get_mut(&0), ago(90), ago(30)) else { return };
+        held.since = begun;
+        idle.looked = looked;
+        idle.looked();
+        let before = idle.held[&0].before;
+        assert!(before.abs_diff(Duration::from_secs(59)) < Duration::from_secs(1), "{before:?}");
+
+        idle.broker(false);
+        let (Some(held), Some(away)) = (idle.held.get_mut(&0), ago(60)) else { return };
+        held.since = away;
+        idle.broker(true);
+        assert_eq!(idle.held[&0].before, before);
     }
 
     #[test]
